@@ -1,0 +1,282 @@
+package config
+
+import (
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/agnivade/levenshtein"
+)
+
+// Where says who has an option: the k6 output, the command line tool, or both.
+type Where uint8
+
+// The two places where an option can apply.
+const (
+	Output Where = 1 << iota
+	CLI
+	Both = Output | CLI
+)
+
+// Kind says how an option's value is written.
+type Kind string
+
+// The kinds of value. A list is separated by commas, a map is key=value pairs separated by commas; a
+// duration without a unit is in milliseconds, as k6 has it.
+const (
+	Text     Kind = "string"
+	List     Kind = "list"
+	Bool     Kind = "bool"
+	Int      Kind = "int"
+	Duration Kind = "duration"
+	Size     Kind = "bytes"
+	Map      Kind = "map"
+)
+
+// Option is one line of the table. Its kind is that of the field it fills.
+type Option struct {
+	Name       string   // kebab-case: the key in a config file and in the --out argument
+	Flag       string   // the flag where it differs from Name; Name works too
+	Aliases    []string // other names that are understood
+	Env        string   // environment variable
+	EnvAliases []string // other environment variables that are understood; Env wins
+	Default    string   // as a user would write it; empty: the zero value
+	Choices    []string // the only values allowed; nil: any
+	Min, Max   string   // inclusive bounds, as a user would write them; empty: none
+	Secret     bool     // never printed
+	NotInFile  bool     // no key of a config file or of the JSON config
+	Where      Where
+	Help       string // one sentence without a full stop
+	Ignored    string // not empty: accepted and ignored, and this is why
+
+	valid func(text string) error // what Choices, Min and Max cannot say; nil: nothing
+	field func(*Config) any       // pointer to the field; nil when Ignored
+}
+
+var options = []Option{
+	{Name: "config", Env: "K6ES_CONFIG", Where: Both, NotInFile: true,
+		Help:  "config file; without it ./k6es.yaml, else k6es/k6es.yaml in the user's config folder, if there",
+		field: func(c *Config) any { return &c.File }},
+
+	{Name: "url", Aliases: []string{"address"}, Env: "K6_ELASTICSEARCH_URL", EnvAliases: []string{"K6_ELASTICSEARCH_ADDRESS"},
+		Default: "http://localhost:9200", Where: Both, valid: validAddress,
+		Help:  "addresses of the server; with several, requests are spread over them",
+		field: func(c *Config) any { return &c.URLs }},
+	{Name: "cloud-id", Env: "K6_ELASTICSEARCH_CLOUD_ID", Where: Both,
+		Help:  "Elastic Cloud deployment, instead of url",
+		field: func(c *Config) any { return &c.CloudID }},
+	{Name: "user", Aliases: []string{"username"}, Env: "K6_ELASTICSEARCH_USER", EnvAliases: []string{"K6_ELASTICSEARCH_USERNAME"}, Where: Both,
+		Help:  "user name for basic authentication",
+		field: func(c *Config) any { return &c.User }},
+	{Name: "password", Env: "K6_ELASTICSEARCH_PASSWORD", Secret: true, Where: Both,
+		Help:  "password of the user",
+		field: func(c *Config) any { return &c.Password }},
+	{Name: "api-key", Env: "K6_ELASTICSEARCH_API_KEY", Secret: true, Where: Both,
+		Help:  "API key in base64, instead of user and password",
+		field: func(c *Config) any { return &c.APIKey }},
+	{Name: "service-account-token", Env: "K6_ELASTICSEARCH_SERVICE_ACCOUNT_TOKEN", Secret: true, Where: Both,
+		Help:  "service account token, instead of user and password",
+		field: func(c *Config) any { return &c.ServiceAccountToken }},
+	{Name: "headers", Flag: "header", Env: "K6_ELASTICSEARCH_HEADERS", Secret: true, Where: Both,
+		Help:  "HTTP headers for every request, for example for a proxy",
+		field: func(c *Config) any { return &c.Headers }},
+	{Name: "ca-cert-file", Env: "K6_ELASTICSEARCH_CA_CERT_FILE", Where: Both,
+		Help:  "PEM file with the certificate authority of the server",
+		field: func(c *Config) any { return &c.CACertFile }},
+	{Name: "client-cert-file", Env: "K6_ELASTICSEARCH_CLIENT_CERT_FILE", Where: Both,
+		Help:  "PEM file with a client certificate",
+		field: func(c *Config) any { return &c.ClientCertFile }},
+	{Name: "client-key-file", Env: "K6_ELASTICSEARCH_CLIENT_KEY_FILE", Where: Both,
+		Help:  "PEM file with the key of the client certificate",
+		field: func(c *Config) any { return &c.ClientKeyFile }},
+	{Name: "insecure-skip-verify", Aliases: []string{"insecure-skip-tls-verify"}, Env: "K6_ELASTICSEARCH_INSECURE_SKIP_VERIFY",
+		EnvAliases: []string{"K6_ELASTICSEARCH_INSECURE_SKIP_TLS_VERIFY"}, Default: "false", Where: Both,
+		Help:  "accept any certificate of the server",
+		field: func(c *Config) any { return &c.InsecureSkipVerify }},
+	{Name: "timeout", Env: "K6_ELASTICSEARCH_TIMEOUT", Default: "30s", Min: "1ms", Where: Both,
+		Help:  "how long one request may take",
+		field: func(c *Config) any { return &c.Timeout }},
+
+	{Name: "index-prefix", Env: "K6_ELASTICSEARCH_INDEX_PREFIX", Default: "k6", Where: Both, valid: validPrefix,
+		Help:  "what the name of every index and template begins with",
+		field: func(c *Config) any { return &c.IndexPrefix }},
+	{Name: "index-period", Env: "K6_ELASTICSEARCH_INDEX_PERIOD", Default: "month", Choices: []string{"month", "day"}, Where: Both,
+		Help:  "what one metrics index covers",
+		field: func(c *Config) any { return &c.IndexPeriod }},
+	{Name: "replicas", Env: "K6_ELASTICSEARCH_REPLICAS", Default: "-1", Min: "-1", Where: Both,
+		Help:  "copies of each index; -1: none on a single node, else one",
+		field: func(c *Config) any { return &c.Replicas }},
+	{Name: "setup", Env: "K6_ELASTICSEARCH_SETUP", Default: "auto", Choices: []string{"auto", "off"}, Where: Both,
+		Help:  "whether a run installs missing templates; off: it only looks whether they are there, if the user may",
+		field: func(c *Config) any { return &c.Setup }},
+	{Name: "index-name", Env: "K6_ELASTICSEARCH_INDEX_NAME", Where: Output,
+		Help:    "ignored: index names are made from index-prefix",
+		Ignored: "index names are made from a prefix, set K6_ELASTICSEARCH_INDEX_PREFIX instead"},
+
+	{Name: "run-id", Env: "K6_ELASTICSEARCH_RUN_ID", Where: Both,
+		Help:  "id of the run; else the tag testid, else a new one; for a file, from its content",
+		field: func(c *Config) any { return &c.RunID }},
+	{Name: "test-name", Flag: "test", Env: "K6_ELASTICSEARCH_TEST_NAME", Where: Both,
+		Help:  "name of the test, by which runs are compared; else from the script or the file",
+		field: func(c *Config) any { return &c.TestName }},
+	{Name: "run-name", Env: "K6_ELASTICSEARCH_RUN_NAME", Where: Both,
+		Help:  "name of the run for people; else from CI and git, else the time",
+		field: func(c *Config) any { return &c.RunName }},
+	{Name: "labels", Flag: "label", Env: "K6_ELASTICSEARCH_LABELS", Where: Both,
+		Help:  "labels on every document of the run",
+		field: func(c *Config) any { return &c.Labels }},
+
+	{Name: "max-labels", Env: "K6_ELASTICSEARCH_MAX_LABELS", Default: "100", Min: "0", Where: Both,
+		Help:  "distinct label keys of a run; those beyond it go to k6.tags",
+		field: func(c *Config) any { return &c.MaxLabels }},
+	{Name: "max-urls", Env: "K6_ELASTICSEARCH_MAX_URLS", Default: "1000", Min: "0", Where: Both,
+		Help:  "distinct URLs of a run; beyond it url.full is left out",
+		field: func(c *Config) any { return &c.MaxURLs }},
+	{Name: "url-tag", Env: "K6_ELASTICSEARCH_URL_TAG", Default: "auto", Choices: []string{"auto", "on", "off"}, Where: Both,
+		Help:  "whether url.full is kept; auto: until max-urls is met",
+		field: func(c *Config) any { return &c.URLTag }},
+
+	{Name: "flush-period", Aliases: []string{"push-interval"}, Env: "K6_ELASTICSEARCH_FLUSH_PERIOD",
+		EnvAliases: []string{"K6_ELASTICSEARCH_PUSH_INTERVAL"}, Default: "1s", Min: "10ms", Where: Both,
+		Help:  "how long a sample waits at most before it is sent",
+		field: func(c *Config) any { return &c.FlushPeriod }},
+	{Name: "bulk-size", Env: "K6_ELASTICSEARCH_BULK_SIZE", Default: "1MiB", Min: "1KiB", Max: "90MiB", Where: Both,
+		Help:  "size of a bulk request before compression",
+		field: func(c *Config) any { return &c.BulkSize }},
+	{Name: "in-flight", Env: "K6_ELASTICSEARCH_IN_FLIGHT", Default: "2", Min: "1", Max: "64", Where: Both,
+		Help:  "bulk requests at the same time",
+		field: func(c *Config) any { return &c.InFlight }},
+	{Name: "compression", Env: "K6_ELASTICSEARCH_COMPRESSION", Default: "1", Min: "0", Max: "9", Where: Both,
+		Help:  "gzip level of requests; 0: not compressed",
+		field: func(c *Config) any { return &c.Compression }},
+	{Name: "retry-timeout", Env: "K6_ELASTICSEARCH_RETRY_TIMEOUT", Default: "0s", Min: "0s", Where: Both,
+		Help:  "how long a request is tried again before its documents count as not delivered; 0s: 2m for an upload, to the end for a live run",
+		field: func(c *Config) any { return &c.RetryTimeout }},
+	{Name: "memory", Env: "K6_ELASTICSEARCH_MEMORY", Default: "64MiB", Where: Output,
+		Help:  "what a live run holds in memory while the server is down",
+		field: func(c *Config) any { return &c.Memory }},
+	{Name: "stop-timeout", Env: "K6_ELASTICSEARCH_STOP_TIMEOUT", Default: "15s", Min: "1ms", Where: Output,
+		Help:  "how long the end of a live run waits for the last documents",
+		field: func(c *Config) any { return &c.StopTimeout }},
+	{Name: "rejects-file", Env: "K6_ELASTICSEARCH_REJECTS_FILE", Where: Both,
+		Help:  "where lines and documents that cannot be stored are kept; else FILE.rejects, k6es-RUN.rejects for a live run",
+		field: func(c *Config) any { return &c.RejectsFile }},
+}
+
+// byKey has every key that names an option: kebab-case and camelCase, aliases too.
+var byKey = indexOptions()
+
+func indexOptions() map[string]*Option {
+	index := make(map[string]*Option, 2*len(options))
+	for i := range options {
+		for _, name := range options[i].names() {
+			index[name] = &options[i]
+			index[camel(name)] = &options[i]
+		}
+	}
+	return index
+}
+
+// Options returns the table, in the order in which options are shown.
+func Options() []Option {
+	return append([]Option(nil), options...)
+}
+
+// Kind says how the option's value is written.
+func (o *Option) Kind() Kind {
+	if o.field == nil {
+		return Text
+	}
+	switch o.field(&Config{}).(type) {
+	case *[]string:
+		return List
+	case *map[string]string:
+		return Map
+	case *bool:
+		return Bool
+	case *int:
+		return Int
+	case *time.Duration:
+		return Duration
+	case *Bytes:
+		return Size
+	default:
+		return Text
+	}
+}
+
+// JSONKey is the option's camelCase key in k6's JSON config.
+func (o *Option) JSONKey() string { return camel(o.Name) }
+
+// flag is the name under which the option is shown as a flag.
+func (o *Option) flag() string {
+	if o.Flag != "" {
+		return o.Flag
+	}
+	return o.Name
+}
+
+// names are all names of the option, the one shown as a flag first.
+func (o *Option) names() []string {
+	names := []string{o.flag()}
+	if o.Flag != "" {
+		names = append(names, o.Name)
+	}
+	return append(names, o.Aliases...)
+}
+
+func (o *Option) envNames() []string {
+	return append([]string{o.Env}, o.EnvAliases...)
+}
+
+// repeats tells whether giving the option again adds to it.
+func (o *Option) repeats() bool {
+	return o.Kind() == List || o.Kind() == Map
+}
+
+// format says in a word how the value is written.
+func (o *Option) format() string {
+	switch kind := o.Kind(); {
+	case o.Choices != nil:
+		return strings.Join(o.Choices, "|")
+	case kind == Map:
+		return "key=value"
+	default:
+		return string(kind)
+	}
+}
+
+// nearest is the name that a mistyped key probably meant; empty when none is near.
+func nearest(key string, names []string) string {
+	best, distance := "", 1+max(1, len(key)/3)
+	for _, name := range names {
+		if d := levenshtein.ComputeDistance(key, name); d < distance {
+			best, distance = name, d
+		}
+	}
+	return best
+}
+
+// camel turns ca-cert-file into caCertFile.
+func camel(name string) string {
+	words := strings.Split(name, "-")
+	for i, word := range words[1:] {
+		words[i+1] = strings.ToUpper(word[:1]) + word[1:]
+	}
+	return strings.Join(words, "")
+}
+
+// kebab turns caCertFile, or ca_cert_file, into ca-cert-file.
+func kebab(key string) string {
+	var b strings.Builder
+	for i, r := range key {
+		switch {
+		case r == '_':
+			r = '-'
+		case unicode.IsUpper(r) && i > 0:
+			b.WriteByte('-')
+		}
+		b.WriteRune(unicode.ToLower(r))
+	}
+	return b.String()
+}

@@ -1,0 +1,86 @@
+package elastic
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"net/url"
+)
+
+// login says in words who we are, for messages. The zero value is nobody.
+type login struct {
+	who     string // as in: `user "k6" may not …`
+	refused string // as in: answered 401 (…)
+	remedy  string // what to set
+}
+
+const setUser = "Set K6_ELASTICSEARCH_USER and K6_ELASTICSEARCH_PASSWORD"
+
+func (c Config) login(addresses []*url.URL) login {
+	inURL := userOf(addresses)
+	switch {
+	case c.header().Get("Authorization") != "":
+		return login{"the Authorization header", "the Authorization header is not accepted", "Check K6_ELASTICSEARCH_HEADERS"}
+	case inURL != "":
+		return userLogin(inURL)
+	case c.APIKey != "":
+		return login{"the API key", "the API key is not accepted", "Check K6_ELASTICSEARCH_API_KEY"}
+	case c.ServiceToken != "":
+		return login{"the service account", "the service account token is not accepted", "Check K6_ELASTICSEARCH_SERVICE_ACCOUNT_TOKEN"}
+	case c.User != "":
+		return userLogin(c.User)
+	default:
+		return login{"nobody", "it wants a login", setUser + ", or K6_ELASTICSEARCH_API_KEY"}
+	}
+}
+
+// userOf returns the first user named in a URL.
+func userOf(addresses []*url.URL) string {
+	for _, address := range addresses {
+		if user := address.User.Username(); user != "" {
+			return user
+		}
+	}
+	return ""
+}
+
+func userLogin(user string) login {
+	return login{fmt.Sprintf("user %q", user), fmt.Sprintf("wrong user or password for %q", user), setUser}
+}
+
+func (c Config) header() http.Header {
+	header := make(http.Header, len(c.Headers))
+	for name, value := range c.Headers {
+		header.Set(name, value)
+	}
+	return header
+}
+
+// shortestSecret keeps masking from eating ordinary words, such as a header's value "1".
+const shortestSecret = 4
+
+// secrets lists pairs of a secret and its mask, as strings.NewReplacer takes them.
+func (c Config) secrets(addresses []*url.URL) []string {
+	secrets := []string{c.APIKey, c.encodedAPIKey(), c.ServiceToken}
+	add := func(user, password string) {
+		secrets = append(secrets, base64.StdEncoding.EncodeToString([]byte(user+":"+password)), password)
+	}
+	if c.Password != "" {
+		add(c.User, c.Password)
+	}
+	for _, address := range addresses {
+		if password, ok := address.User.Password(); ok {
+			add(address.User.Username(), password)
+		}
+	}
+	for _, value := range c.Headers {
+		secrets = append(secrets, value)
+	}
+	var pairs []string
+	for _, secret := range secrets {
+		if len(secret) >= shortestSecret {
+			pairs = append(pairs, secret, "****")
+		}
+	}
+	return pairs
+}

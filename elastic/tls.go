@@ -1,0 +1,64 @@
+package elastic
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+)
+
+// idleConnections is how many connections a node keeps open for reuse: more than there are ever bulk
+// requests in flight.
+const idleConnections = 16
+
+func (c Config) transport() (*http.Transport, error) {
+	secure, err := c.tls()
+	if err != nil {
+		return nil, err
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = secure
+	transport.MaxIdleConnsPerHost = idleConnections
+	// HTTP/2 would put parallel bulk requests on one connection, and no server here speaks it.
+	transport.ForceAttemptHTTP2 = false
+	return transport, nil
+}
+
+func (c Config) tls() (*tls.Config, error) {
+	secure := &tls.Config{
+		MinVersion:         tls.VersionTLS12,
+		InsecureSkipVerify: c.InsecureSkipVerify, //nolint:gosec // asked for by option
+	}
+	if c.CACertFile != "" {
+		roots, err := readRoots(c.CACertFile)
+		if err != nil {
+			return nil, err
+		}
+		secure.RootCAs = roots
+	}
+	if (c.ClientCertFile == "") != (c.ClientKeyFile == "") {
+		return nil, errors.New("a client certificate needs both the certificate file and the key file")
+	}
+	if c.ClientCertFile != "" {
+		pair, err := tls.LoadX509KeyPair(c.ClientCertFile, c.ClientKeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("read the client certificate: %w", err)
+		}
+		secure.Certificates = []tls.Certificate{pair}
+	}
+	return secure, nil
+}
+
+func readRoots(file string) (*x509.CertPool, error) {
+	pem, err := os.ReadFile(file) //nolint:gosec // the user names the file
+	if err != nil {
+		return nil, fmt.Errorf("read the CA certificates: %w", err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s holds no PEM certificate", file)
+	}
+	return roots, nil
+}

@@ -1,0 +1,105 @@
+package ingest
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/klauspost/compress/gzip"
+)
+
+// block is the unit that is sent, retried and kept: the body of one bulk request, compressed once.
+type block struct {
+	body       []byte
+	compressed bool
+	raw        int // bytes before compression
+	docs       int
+}
+
+// blockBuilder fills blocks. Its buffer and compressor are used again for every block.
+type blockBuilder struct {
+	level int // gzip level, 0 for none
+	buf   []byte
+	docs  int
+	zip   *gzip.Writer
+}
+
+func (b *blockBuilder) add(entry []byte) {
+	b.buf = append(b.buf, entry...)
+	b.docs++
+}
+
+// seal returns what was added as a block, and starts anew.
+func (b *blockBuilder) seal() (*block, error) {
+	sealed := &block{raw: len(b.buf), docs: b.docs, compressed: b.level > 0}
+	var err error
+	if sealed.body, err = b.compress(); err != nil {
+		return nil, err
+	}
+	b.buf, b.docs = b.buf[:0], 0
+	return sealed, nil
+}
+
+func (b *blockBuilder) compress() ([]byte, error) {
+	if b.level == 0 {
+		return bytes.Clone(b.buf), nil
+	}
+	out := bytes.NewBuffer(make([]byte, 0, len(b.buf)/12+512))
+	if b.zip == nil {
+		zip, err := gzip.NewWriterLevel(out, b.level)
+		if err != nil {
+			return nil, fmt.Errorf("compressing with gzip level %d: %w", b.level, err)
+		}
+		b.zip = zip
+	} else {
+		b.zip.Reset(out)
+	}
+	if _, err := b.zip.Write(b.buf); err != nil {
+		return nil, err
+	}
+	err := b.zip.Close()
+	return out.Bytes(), err
+}
+
+// builders are for taking blocks apart, which happens only when documents fail.
+var builders = sync.Pool{New: func() any { return new(blockBuilder) }}
+
+// entries calls each for every entry of the block: its action line and document, each with a newline.
+func (b *block) entries(each func(i int, entry []byte)) error {
+	rest := b.body
+	if b.compressed {
+		zip, err := gzip.NewReader(bytes.NewReader(b.body))
+		if err != nil {
+			return err
+		}
+		if rest, err = io.ReadAll(zip); err != nil {
+			return err
+		}
+	}
+	for i := 0; len(rest) > 0; i++ {
+		action := bytes.IndexByte(rest, '\n') + 1
+		end := action + bytes.IndexByte(rest[action:], '\n') + 1
+		each(i, rest[:end])
+		rest = rest[end:]
+	}
+	return nil
+}
+
+// pick makes a block of some entries: choose returns the entry to take, or nil. An entry may be
+// rewritten.
+func (b *block) pick(level int, choose func(i int, entry []byte) []byte) (*block, error) {
+	builder := builders.Get().(*blockBuilder)
+	defer builders.Put(builder)
+	if builder.level != level {
+		*builder = blockBuilder{level: level}
+	}
+	if err := b.entries(func(i int, entry []byte) {
+		if chosen := choose(i, entry); chosen != nil {
+			builder.add(chosen)
+		}
+	}); err != nil {
+		return nil, err
+	}
+	return builder.seal()
+}

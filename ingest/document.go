@@ -1,0 +1,174 @@
+package ingest
+
+import "strconv"
+
+// This file writes the three kinds of documents: an event, a folded second, a single value. All have
+//
+//	{"@timestamp":…,"event":{…},<what the tags say>"k6":{<run, test, instance>,"elapsed":…<…>}<trace>}
+//
+// The parts that a run or a set of tags decides are encoded once and copied.
+
+// writeEvent writes the samples of a group as one document.
+func (p *Pipeline) writeEvent(dataset Dataset, members []member, position uint64) error {
+	g := &p.group
+	parts := p.tags.parts(g.tags, dataset.protocol())
+	doc := p.begin(dataset, g.time, position, parts, eventOutcome(parts, members))
+	for _, m := range members {
+		doc = append(doc, m.metric.key...)
+		switch {
+		case m.metric.dataset == datasetChecks:
+			doc = appendVerdict(doc, m.value)
+		case m.metric.millis:
+			doc = appendMillis(doc, m.value)
+		default:
+			doc = appendNumber(doc, m.value)
+		}
+	}
+	return p.end(doc, parts, g.meta)
+}
+
+// eventOutcome is what k6 said of the request: by the tag expected_response, or else by the sample of
+// http_req_failed.
+func eventOutcome(parts *tagParts, members []member) outcome {
+	if parts.outcome != outcomeUnknown {
+		return parts.outcome
+	}
+	for _, m := range members {
+		if m.metric.Type == Rate && m.metric.dataset != datasetChecks {
+			if m.value != 0 {
+				return outcomeFailure
+			}
+			return outcomeSuccess
+		}
+	}
+	return outcomeUnknown
+}
+
+func appendVerdict(dst []byte, value float64) []byte {
+	if value != 0 {
+		return append(dst, `{"passes":1,"fails":0}`...)
+	}
+	return append(dst, `{"passes":0,"fails":1}`...)
+}
+
+// writeFold writes a second of a series.
+func (p *Pipeline) writeFold(f *fold) error {
+	dataset := f.metric.dataset
+	parts := p.tags.parts(f.tags, dataset.protocol())
+	doc := p.begin(dataset, f.time, f.position, parts, parts.outcome)
+	switch {
+	case dataset == datasetVUs:
+		doc = p.appendVUs(doc, f)
+	case dataset == datasetChecks:
+		doc = append(append(doc, f.metric.key...), '{')
+		doc = append(appendRate(doc, f), '}')
+	case f.metric.Builtin():
+		doc = appendNumber(append(doc, f.metric.key...), f.sum)
+	default:
+		doc = append(append(append(doc, `,"metric":{`...), f.metric.name...), ',')
+		doc = append(appendCustom(doc, f), '}')
+	}
+	return p.end(doc, parts, nil)
+}
+
+func (p *Pipeline) appendVUs(dst []byte, f *fold) []byte {
+	for i, metric := range []*Metric{p.folder.vus, p.folder.vusMax} {
+		if f.vus[i].set {
+			dst = appendNumber(append(dst, metric.key...), f.vus[i].max)
+		}
+	}
+	return dst
+}
+
+func appendRate(dst []byte, f *fold) []byte {
+	dst = strconv.AppendInt(append(dst, `"passes":`...), f.passes, 10)
+	return strconv.AppendInt(append(dst, `,"fails":`...), f.fails, 10)
+}
+
+func appendCustom(dst []byte, f *fold) []byte {
+	switch f.metric.Type {
+	case Counter:
+		dst = appendNumber(append(dst, `"sum":`...), f.sum)
+	case Rate:
+		dst = appendRate(dst, f)
+	default:
+		dst = appendNumber(append(dst, `"last":`...), f.last)
+		dst = appendNumber(append(dst, `,"min":`...), f.min)
+		dst = appendNumber(append(dst, `,"max":`...), f.max)
+	}
+	return strconv.AppendInt(append(dst, `,"count":`...), f.count, 10)
+}
+
+// writeValue writes a single sample of a custom trend, or of a metric whose type nobody knows.
+func (p *Pipeline) writeValue(s *Sample, position uint64) error {
+	parts := p.tags.parts(s.Tags, otherProtocol)
+	doc := p.begin(datasetCustom, s.Time, position, parts, parts.outcome)
+	doc = append(append(append(doc, `,"metric":{`...), s.Metric.name...), `,"value":`...)
+	doc = append(appendNumber(doc, s.Value), `,"count":1}`...)
+	return p.end(doc, parts, s.Meta)
+}
+
+// begin writes an entry up to the fields of its metrics.
+func (p *Pipeline) begin(dataset Dataset, time int64, position uint64, parts *tagParts, o outcome) []byte {
+	b := append(p.entry[:0], `{"create":{"_index":"`...)
+	b = append(p.clock.appendIndex(b, time), `","_id":"`...)
+	b = append(p.ids.append(b, position), "\"}}\n{\"@timestamp\":\""...)
+	b = append(p.clock.appendTime(b, time), `","event":{"dataset":"`...)
+	b = append(b, dataset.String()...)
+	switch o {
+	case outcomeSuccess:
+		b = append(b, `","outcome":"success"},`...)
+	case outcomeFailure:
+		b = append(b, `","outcome":"failure"},`...)
+	default:
+		b = append(b, `"},`...)
+	}
+	b = append(b, parts.outer...)
+	if !p.tags.urlsOff() {
+		b = append(b, parts.url...)
+	}
+	b = append(b, p.identity...)
+	b = strconv.AppendInt(b, floorSecond(time-p.first), 10)
+	return append(b, parts.inner...)
+}
+
+// end writes the rest of an entry and hands it to the sink.
+func (p *Pipeline) end(b []byte, parts *tagParts, meta *Meta) error {
+	var none metaParts
+	m := &none
+	if meta != nil {
+		m = &meta.metaParts
+	}
+	if parts.counts {
+		b = appendList(b, `,"tags":[`, parts.tags, m.spare, m.tags)
+	} else {
+		b = append(b, m.inner...)
+		b = appendList(b, `,"tags":[`, parts.tags, m.tags)
+	}
+	b = appendList(b, `,"truncated":[`, parts.cut, m.cut)
+	b = append(b, '}')
+	b = append(b, m.outer...)
+	b = append(b, "}\n"...)
+	p.entry = b
+	p.docs++
+	return p.sink.Add(b)
+}
+
+// appendList appends an array whose elements come from several places, each element with a comma
+// before it. No elements, no array.
+func appendList(dst []byte, head string, places ...[]byte) []byte {
+	start := len(dst)
+	for _, elements := range places {
+		if len(elements) == 0 {
+			continue
+		}
+		if len(dst) == start {
+			dst, elements = append(dst, head...), elements[1:] // the first comma goes
+		}
+		dst = append(dst, elements...)
+	}
+	if len(dst) == start {
+		return dst
+	}
+	return append(dst, ']')
+}

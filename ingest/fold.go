@@ -1,0 +1,158 @@
+package ingest
+
+import (
+	"cmp"
+	"math"
+	"slices"
+)
+
+// fold is what a second of one series adds up to.
+type fold struct {
+	seriesKey
+	position uint64 // of its first sample
+	time     int64  // of its first sample
+	count    int64
+	sum      float64 // counter
+	passes   int64   // rate: values that are not 0, as k6 counts
+	fails    int64
+	last     float64 // gauge
+	min, max float64
+	vus      [2]gauge // vus and vus_max, which share a document
+}
+
+type gauge struct {
+	set bool
+	max float64
+}
+
+type seriesKey struct {
+	metric *Metric // vus stands for vus_max too
+	tags   *TagSet
+}
+
+// second holds the open folds of one second, in the order in which they were opened.
+type second struct {
+	at    int64 // seconds since 1970
+	folds []fold
+	index map[seriesKey]int
+}
+
+// maxOpenFolds bounds the folder's memory against a stream whose time runs backwards.
+const maxOpenFolds = 100_000
+
+// folder sums up samples by series and second. A second is closed by the stream alone: when a sample
+// passes that is at least two seconds newer. So a file makes the same documents whenever it is read.
+type folder struct {
+	open     []*second // by time
+	free     []*second
+	count    int
+	vus      *Metric
+	vusMax   *Metric
+	newest   *second // the second of the last sample: most samples go there
+	closable int64   // a sample of this second or newer closes the oldest one
+}
+
+func newFolder(r *Registry) folder {
+	return folder{vus: r.metrics["vus"], vusMax: r.metrics["vus_max"], closable: math.MaxInt64}
+}
+
+// add adds a sample to the fold of its series and second.
+func (f *folder) add(metric *Metric, tags *TagSet, value float64, time int64, position uint64) {
+	key := seriesKey{metric, tags}
+	if metric == f.vusMax {
+		key.metric = f.vus
+	}
+	sec := f.second(floorSecond(time))
+	i, ok := sec.index[key]
+	if !ok {
+		i = len(sec.folds)
+		sec.index[key] = i
+		sec.folds = append(sec.folds, fold{seriesKey: key, position: position, time: time})
+		f.count++
+	}
+	sec.folds[i].add(metric, value, metric == f.vusMax)
+}
+
+func (o *fold) add(metric *Metric, value float64, isMax bool) {
+	o.count++
+	switch {
+	case metric.dataset == datasetVUs:
+		g := &o.vus[0]
+		if isMax {
+			g = &o.vus[1]
+		}
+		if !g.set || value > g.max {
+			*g = gauge{true, value}
+		}
+	case metric.Type == Counter:
+		o.sum += value
+	case metric.Type == Rate && value != 0:
+		o.passes++
+	case metric.Type == Rate:
+		o.fails++
+	default:
+		if o.count == 1 || value < o.min {
+			o.min = value
+		}
+		if o.count == 1 || value > o.max {
+			o.max = value
+		}
+		o.last = value
+	}
+}
+
+// second finds or opens the second.
+func (f *folder) second(at int64) *second {
+	if f.newest != nil && f.newest.at == at {
+		return f.newest
+	}
+	i, found := slices.BinarySearchFunc(f.open, at, func(s *second, at int64) int { return cmp.Compare(s.at, at) })
+	if !found {
+		f.open = slices.Insert(f.open, i, f.reuse(at))
+		f.closable = f.open[0].at + 2
+	}
+	f.newest = f.open[i]
+	return f.newest
+}
+
+func (f *folder) reuse(at int64) *second {
+	if n := len(f.free); n > 0 {
+		s := f.free[n-1]
+		f.free = f.free[:n-1]
+		s.at = at
+		return s
+	}
+	return &second{at: at, index: map[seriesKey]int{}}
+}
+
+// due returns a second that a sample at that time closes, nil if there is none (left). The caller
+// writes its folds and gives it back by done.
+func (f *folder) due(time int64) *second {
+	if f.count < maxOpenFolds && (f.closable == math.MaxInt64 || time < f.closable*nanos) {
+		return nil
+	}
+	return f.oldest()
+}
+
+// oldest takes the oldest open second out, nil if none is open.
+func (f *folder) oldest() *second {
+	if len(f.open) == 0 {
+		return nil
+	}
+	s := f.open[0]
+	f.open = slices.Delete(f.open, 0, 1)
+	f.newest, f.closable = nil, math.MaxInt64
+	if len(f.open) > 0 {
+		f.closable = f.open[0].at + 2
+	}
+	f.count -= len(s.folds)
+	return s
+}
+
+// done takes back a second whose folds were written.
+func (f *folder) done(s *second) {
+	clear(s.index)
+	clear(s.folds)
+	s.folds = s.folds[:0]
+	f.free = append(f.free, s)
+}

@@ -1,0 +1,80 @@
+package ingest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"sync"
+)
+
+// Rejects keeps what could not be taken or was refused, with the reason: a file of JSON lines, made
+// when the first one comes, readable by its owner only. The zero value with a path is ready; it is
+// safe for concurrent use.
+type Rejects struct {
+	Path string
+
+	mu    sync.Mutex
+	file  *os.File
+	err   error
+	count int64
+}
+
+// reject is one line of the file.
+type reject struct {
+	Where    string          `json:"where,omitempty"` // file:line:byte
+	Reason   string          `json:"reason"`
+	Line     string          `json:"line,omitempty"`
+	Action   json.RawMessage `json:"action,omitempty"`
+	Document json.RawMessage `json:"document,omitempty"`
+}
+
+// Line keeps a line that is no sample.
+func (r *Rejects) Line(bad *BadLine) {
+	where := fmt.Sprintf("%s:%d:%d", bad.File, bad.Line, bad.Byte)
+	r.write(reject{Where: where, Reason: bad.Reason, Line: string(bad.Text)})
+}
+
+// entry keeps a document that the server refused.
+func (r *Rejects) entry(entry []byte, reason string) {
+	action, doc, _ := bytes.Cut(entry, []byte{'\n'})
+	r.write(reject{Reason: reason, Action: bytes.Clone(action), Document: bytes.TrimSpace(bytes.Clone(doc))})
+}
+
+func (r *Rejects) write(line reject) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.count++
+	if r.err != nil {
+		return
+	}
+	if r.file == nil {
+		if r.file, r.err = os.OpenFile(r.Path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600); r.err != nil {
+			return
+		}
+	}
+	r.err = json.NewEncoder(r.file).Encode(line)
+}
+
+// Count is how many were kept, or would have been had the file not failed.
+func (r *Rejects) Count() int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.count
+}
+
+// Close closes the file, and returns what went wrong with it.
+func (r *Rejects) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.file != nil {
+		if err := r.file.Close(); r.err == nil {
+			r.err = err
+		}
+		r.file = nil
+	}
+	if r.err != nil {
+		return fmt.Errorf("%d rejects could not be kept: %w", r.count, r.err)
+	}
+	return nil
+}

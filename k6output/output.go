@@ -1,0 +1,251 @@
+// Package k6output is the k6 output: k6 run --out elasticsearch. It is the only package that imports k6.
+//
+// What happens when:
+//
+//	New                reads the options; no network, no files but the config file
+//	Start              connects, asks what server this is, starts the worker
+//	AddMetricSamples   puts k6's samples into a bounded queue and returns at once
+//	the worker         turns samples into documents and hands them to the writer, which sends
+//	StopWithTestError  takes what is left, waits for its delivery, bounded, and says what became of it
+//
+// It is not a stable Go API; what is stable are options, environment variables and document fields.
+package k6output
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/sirupsen/logrus"
+	"go.k6.io/k6/v2/metrics"
+	"go.k6.io/k6/v2/output"
+
+	"github.com/k6es/k6es/config"
+	"github.com/k6es/k6es/elastic"
+	"github.com/k6es/k6es/ingest"
+	"github.com/k6es/k6es/mappings"
+	"github.com/k6es/k6es/runs"
+)
+
+// Names under which the output is registered: k6 run --out NAME.
+var Names = []string{"elasticsearch", "output-elasticsearch", "opensearch"}
+
+// probeTimeout bounds how long the start of a test waits to learn what server this is.
+const probeTimeout = 3 * time.Second
+
+// Output streams a run into Elasticsearch or OpenSearch.
+type Output struct {
+	config config.Config
+	log    logrus.FieldLogger
+	run    ingest.Run
+	queue  *queue
+
+	client   *elastic.Client
+	server   string
+	rejects  *ingest.Rejects
+	writer   *ingest.Writer
+	pipeline *ingest.Pipeline
+	convert  *converter
+	unusable int64 // samples whose value is no number
+
+	stop    chan struct{} // closed when no more samples will come
+	stopped sync.Once
+	done    chan struct{} // closed when the worker has handed over all
+}
+
+var _ output.WithStopWithTestError = (*Output)(nil)
+
+// New makes the output from k6's parameters. Options come from --out, the environment, k6's JSON config
+// and the config file; what is wrong with them is the error.
+func New(params output.Params) (output.Output, error) {
+	cfg, err := config.Load(config.Sources{
+		Files: config.DefaultFiles(), JSON: params.JSONConfig, Env: params.Environment,
+		Argument: params.ConfigArgument, Output: params.OutputType,
+	})
+	if err != nil {
+		return nil, err
+	}
+	o := &Output{
+		config: cfg, run: newRun(cfg, params), queue: newQueue(int64(cfg.Memory)),
+		log:  params.Logger.WithField("output", params.OutputType),
+		stop: make(chan struct{}), done: make(chan struct{}),
+	}
+	return o, nil
+}
+
+// newRun names the run: by option, else by the tag testid (its id) and the script (its test).
+func newRun(cfg config.Config, params output.Params) ingest.Run {
+	run := ingest.Run{ID: cfg.RunID, Name: cfg.RunName, Test: cfg.TestName, Labels: cfg.Labels}
+	if run.ID == "" {
+		run.ID = params.ScriptOptions.RunTags["testid"]
+	}
+	if run.ID == "" {
+		run.ID = runs.NewID()
+	}
+	if run.Name == "" {
+		run.Name = runs.NameAt(time.Now())
+	}
+	if run.Test == "" && params.ScriptPath != nil {
+		run.Test = runs.TestOfScript(params.ScriptPath.Path)
+	}
+	instance := uuid.New()
+	run.Instance = binary.BigEndian.Uint64(instance[8:])
+	return run
+}
+
+// Description is what k6 prints at the start, behind "output:".
+func (o *Output) Description() string {
+	server := o.server
+	if server == "" {
+		server = "not asked yet"
+	}
+	address := strings.Join(o.config.URLs, ", ")
+	if o.client != nil {
+		address = o.client.URL()
+	}
+	return fmt.Sprintf("elasticsearch (%s · %s · run %s %q)", address, server, o.run.ID, o.run.Name)
+}
+
+// Start connects and starts the worker. A server that does not answer is no error: samples wait for it.
+// A server that k6es cannot work with, or that refuses the login, is one.
+func (o *Output) Start() error {
+	for _, warning := range o.config.Warnings {
+		o.log.Warn(warning)
+	}
+	client, err := elastic.New(o.config.Elastic())
+	if err != nil {
+		return err
+	}
+	o.client = client
+	if err := o.probe(); err != nil {
+		return err
+	}
+	o.rejects = &ingest.Rejects{Path: o.rejectsFile()}
+	options := o.config.LiveWriter()
+	options.Prepare, options.Rejects, options.Log = o.prepare, o.rejects, o.log
+	o.writer = ingest.NewWriter(client, options)
+	registry := ingest.NewRegistry()
+	o.convert = newConverter(registry)
+	o.pipeline = ingest.NewPipeline(o.run, registry, o.config.Documents(), o.writer)
+	go o.work()
+	return nil
+}
+
+func (o *Output) rejectsFile() string {
+	if o.config.RejectsFile != "" {
+		return o.config.RejectsFile
+	}
+	return "k6es-" + strings.Map(fileRune, o.run.ID) + ".rejects"
+}
+
+func fileRune(r rune) rune {
+	if strings.ContainsRune(`/\:*?"<>| `, r) || r < ' ' {
+		return '_'
+	}
+	return r
+}
+
+func (o *Output) probe() error {
+	ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
+	defer cancel()
+	server, err := o.client.Probe(ctx)
+	if err == nil {
+		o.server = server.String()
+		return nil
+	}
+	var connection *elastic.ConnectionError
+	var answer *elastic.Error
+	switch {
+	case errors.As(err, &connection), errors.Is(err, context.DeadlineExceeded):
+		o.server = "does not answer"
+	case errors.As(err, &answer) && answer.Status != 401:
+		o.server = fmt.Sprintf("answered %d", answer.Status)
+	default:
+		return err
+	}
+	o.log.Warnf("%v; samples wait in memory (%v at most) until it does", err, o.config.Memory)
+	return nil
+}
+
+// prepare makes sure that the templates are there before documents are written.
+func (o *Output) prepare(ctx context.Context) error {
+	return mappings.Ensure(ctx, o.client, o.config.Mappings(), o.config.Setup == "auto")
+}
+
+// AddMetricSamples takes a batch from k6. It never waits.
+func (o *Output) AddMetricSamples(samples []metrics.SampleContainer) { o.queue.put(samples) }
+
+// work is the worker's life: Start starts it, StopWithTestError ends it. It alone touches the converter
+// and the pipeline, and adds to the writer.
+func (o *Output) work() {
+	defer close(o.done)
+	ticker := time.NewTicker(o.config.FlushPeriod)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-o.queue.signal:
+			o.process()
+		case <-ticker.C:
+			o.note(o.writer.Flush())
+		case <-o.stop:
+			o.process()
+			o.note(o.pipeline.Close())
+			return
+		}
+	}
+}
+
+func (o *Output) process() {
+	var sample ingest.Sample
+	for _, batch := range o.queue.take() {
+		for _, container := range batch {
+			samples := container.GetSamples()
+			for i := range samples {
+				o.convert.convert(&samples[i], &sample)
+				o.note(o.pipeline.Add(&sample))
+			}
+		}
+	}
+}
+
+// note counts samples that cannot be stored. Errors of the writer are told by the writer itself.
+func (o *Output) note(err error) {
+	var notFinite *ingest.NotFiniteError
+	if !errors.As(err, &notFinite) {
+		return
+	}
+	if o.unusable == 0 {
+		o.log.Warn(err)
+	}
+	o.unusable++
+}
+
+// Stop is StopWithTestError for a test that ended well.
+func (o *Output) Stop() error { return o.StopWithTestError(nil) }
+
+// StopWithTestError waits for what is left, at most the option stop-timeout, and says what became of
+// the run's documents. It may be called again, and without Start.
+func (o *Output) StopWithTestError(error) error {
+	if o.writer == nil {
+		return nil
+	}
+	var err error
+	o.stopped.Do(func() { err = o.finish() })
+	return err
+}
+
+func (o *Output) finish() error {
+	ctx, cancel := context.WithTimeout(context.Background(), o.config.StopTimeout)
+	defer cancel()
+	close(o.stop)
+	<-o.done
+	closed := o.writer.Close(ctx)
+	kept := o.rejects.Close()
+	o.report(closed)
+	return kept
+}

@@ -1,0 +1,65 @@
+package k6output
+
+import (
+	"sync"
+
+	"go.k6.io/k6/v2/metrics"
+)
+
+// sampleSize is about what a sample costs in memory while it waits in k6's own form, in bytes.
+const sampleSize = 160
+
+// queue holds what k6 handed over until the worker takes it. It is bounded: a worker that gets no
+// processor time must not fill the memory. It is safe for concurrent use.
+type queue struct {
+	limit  int           // samples
+	signal chan struct{} // holds an element when there is something to take
+
+	mu      sync.Mutex
+	batches [][]metrics.SampleContainer
+	samples int
+	dropped int64 // samples that found no room
+}
+
+func newQueue(memory int64) *queue {
+	return &queue{limit: int(memory / sampleSize), signal: make(chan struct{}, 1)}
+}
+
+// put takes a batch, or gives it up where there is no room. It never waits.
+func (q *queue) put(batch []metrics.SampleContainer) {
+	samples := 0
+	for _, container := range batch {
+		samples += len(container.GetSamples())
+	}
+	if samples == 0 {
+		return
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.samples > 0 && q.samples+samples > q.limit {
+		q.dropped += int64(samples)
+		return
+	}
+	q.samples += samples
+	q.batches = append(q.batches, batch)
+	select {
+	case q.signal <- struct{}{}:
+	default:
+	}
+}
+
+// take returns all that waits.
+func (q *queue) take() [][]metrics.SampleContainer {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	batches := q.batches
+	q.batches, q.samples = nil, 0
+	return batches
+}
+
+// lost is how many samples found no room so far.
+func (q *queue) lost() int64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.dropped
+}
