@@ -6,26 +6,64 @@ SHELL := bash
 # What `make test` tests on; `make test-all` adds the rest.
 SERVERS     ?= es-oss-7.10.2
 ALL_SERVERS ?= es-oss-7.10.2 opensearch-2.19.6 es-8.19.21 es-7.17.29 opensearch-1.3.20 es-9.5.3 opensearch-3.6.0
+FUZZTIME    ?= 30s
+BENCHCOUNT  ?= 6
 LDFLAGS     := -s -w
-WITH        := go run ./scripts/servers run
+WITH         = go run ./scripts/servers run
+LINT         = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(shell sed -n '1s/^# *//p' .golangci.yml)
 
-.PHONY: help build demo test test-all unit generate check lint bench fuzz clean
+# The race detector needs a C compiler.
+RACE := $(if $(shell command -v gcc || command -v clang),-race)
+TEST  = go test $(RACE) -shuffle=on -timeout 40m
+
+.PHONY: help build demo test test-all unit generate check lint bench fuzz clean need-go
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## build bin/k6es and bin/k6, a k6 with the output
-	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/k6es ./cmd/k6es
-	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/k6 ./cmd/k6
+build: need-go ## build bin/k6es and bin/k6, a k6 with the output
+	go build -ldflags '$(LDFLAGS)' -o bin/ ./cmd/k6es ./cmd/k6
 
-test: ## all tests, with the race detector, on real servers that it fetches and starts itself
-	$(WITH) $(SERVERS) -- go test -race -shuffle=on -timeout 40m ./...
+demo: need-go ## a real load test into a real Elasticsearch, and what landed there; KEEP=1 leaves it running
+	@KEEP='$(KEEP)' DURATION='$(DURATION)' go run ./scripts/demo
+
+test: need-go ## all tests, with the race detector, on real servers that it fetches and starts itself
+	@$(if $(RACE),,echo 'NO RACE DETECTOR: it needs a C compiler (Debian: apt-get install -y gcc libc6-dev)' >&2)
+	$(WITH) $(SERVERS) -- $(TEST) ./...
 
 test-all: ## the same on every server that is supported
 	SERVERS='$(ALL_SERVERS)' $(MAKE) test
 
-unit: ## only the tests that need no server
-	go test -race -shuffle=on ./...
+unit: need-go ## only the tests that need no server; the others are skipped
+	$(TEST) ./...
+
+generate: need-go ## make everything that is made from the fields and the options
+	go generate ./...
+
+check: ## what must hold before a commit: nothing stale, vet, lint, test
+	@before=$$(git diff | git hash-object --stdin); $(MAKE) generate; \
+	if [ "$$before" != "$$(git diff | git hash-object --stdin)" ]; then \
+	  git diff --stat; echo 'what is generated was stale: commit it as it is now' >&2; exit 1; \
+	fi
+	go vet ./...
+	$(MAKE) lint test
+
+lint: need-go ## golangci-lint, in the version that .golangci.yml names
+	$(LINT) run
+
+bench: need-go ## benchmarks, into bench.txt for benchstat
+	go test -run '^$$' -bench . -benchmem -count $(BENCHCOUNT) ./ingest/... ./k6output/... | tee bench.txt
+
+fuzz: need-go ## each fuzz target for FUZZTIME (30s)
+	@grep -rlE '^func Fuzz' --include='*_test.go' . | xargs -n1 dirname | sort -u | while read -r dir; do \
+	  for target in $$(go test -list '^Fuzz' "$$dir" | grep ^Fuzz); do \
+	    echo "$$dir $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$dir"; \
+	  done; \
+	done
 
 clean: ## remove what was built
-	rm -rf bin
+	rm -rf bin bench.txt
+
+need-go:
+	@command -v go >/dev/null || { echo 'go is needed, 1.26 or later: see https://go.dev/doc/install' \
+	  '(Debian: apt-get install -y golang-go, where that is new enough; macOS: brew install go)' >&2; exit 1; }

@@ -40,7 +40,7 @@ func newExportTemplate(env Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "template",
 		Short:   "Print the index templates",
-		Long:    "Prints each index template as the request that installs it, as Kibana's Dev Tools take it;\nwith --dir writes the bodies to files instead. No server is asked.",
+		Long:    "Prints each index template as the request that installs it, as Kibana's Dev\nTools take it; with --dir writes the bodies to files instead. No server is\nasked.",
 		Example: "  k6es export template --server es-7.10\n  k6es export template --dir templates --replicas 0",
 		Args:    noArgs,
 	}

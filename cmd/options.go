@@ -10,7 +10,7 @@ import (
 func newOptions(env Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "options",
-		Short: "Show every option, its value and where it comes from; secrets are masked",
+		Short: "Show every option, its value and its source; secrets are masked",
 		Args:  noArgs,
 	}
 	config.AddFlags(cmd.Flags(), config.CLI)

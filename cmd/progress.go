@@ -1,10 +1,11 @@
 package cmd
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cheggaaa/pb/v3"
@@ -13,27 +14,23 @@ import (
 	"github.com/k6es/k6es/ingest"
 )
 
-// printer writes bulk requests to standard output.
-type printer struct{ *bufio.Writer }
-
-func newPrinter(w io.Writer) *printer { return &printer{bufio.NewWriterSize(w, writeBuffer)} }
-
-// Add implements ingest.Sink.
-func (p *printer) Add(entry []byte) error {
-	_, err := p.Write(entry)
-	return err
-}
-
 // How often progress is shown.
 const (
 	terminalPeriod = 200 * time.Millisecond
 	plainPeriod    = 10 * time.Second
 )
 
-const barTemplate = `{{ string . "name" }}  {{ bar . "" "█" "▌" " " "" }} {{ percent . "%3.0f %%" }}  ` +
-	`{{ string . "facts" }}  {{ rtime . "%s left" "" "" }}`
+// counted counts the documents that pass to a sink. The count may be read from anywhere.
+type counted struct {
+	ingest.Sink
+	made atomic.Int64
+}
 
-const countTemplate = `{{ string . "name" }}  {{ string . "facts" }}  {{ etime . }}`
+// Add implements ingest.Sink.
+func (c *counted) Add(entry []byte) error {
+	c.made.Add(1)
+	return c.Sink.Add(entry)
+}
 
 // progress shows how far a file is while it is loaded: a moving line on a terminal, a plain line now and
 // then elsewhere. newProgress starts its goroutine, stop ends it.
@@ -47,11 +44,11 @@ func (p progress) stop() {
 	<-p.done
 }
 
-func (env Env) newProgress(l *load) progress {
+func (l *load) newProgress() progress {
 	p := progress{make(chan struct{}), make(chan struct{})}
-	show, period, finish := env.plainProgress(l), plainPeriod, func() {}
-	if env.Terminal && !l.options.stdout {
-		show, finish = env.barProgress(l)
+	show, period, finish := l.plainProgress, plainPeriod, func() {}
+	if l.env.Terminal && !l.options.stdout {
+		show, finish = l.barProgress()
 		period = terminalPeriod
 	}
 	go func() {
@@ -71,51 +68,103 @@ func (env Env) newProgress(l *load) progress {
 	return p
 }
 
-func (env Env) plainProgress(l *load) func() {
-	return func() {
-		read := humanize.Bytes(uint64(l.source.Consumed()))
-		if l.source.Size > 0 {
-			read += " of " + humanize.Bytes(uint64(l.source.Size)) + remaining(l)
-		}
-		fmt.Fprintf(env.Err, "%s: %s, %s\n", l.source.Name, read, l.pace())
-	}
+func (l *load) plainProgress() {
+	fmt.Fprintf(l.env.Err, "%s: %s\n", displayName(l.source.Name), l.facts(", "))
 }
 
-func remaining(l *load) string {
-	done := float64(l.source.Consumed()) / float64(l.source.Size)
-	if done <= 0 || done >= 1 {
-		return ""
+const barTemplate = `{{ string . "name" }} {{ bar . " " "█" "▌" " " " " }}{{ percent . "%3.0f %%" }}  {{ string . "facts" }}`
+
+// longestName is how much of a file's name stands before the bar, in runes, so that 80 columns hold it.
+const longestName = 18
+
+func (l *load) barProgress() (show, finish func()) {
+	template := barTemplate
+	if l.source.Size == 0 {
+		template = `{{ string . "name" }}  {{ string . "facts" }}`
 	}
-	left := time.Duration(float64(time.Since(l.started)) * (1 - done) / done)
-	return fmt.Sprintf(", %s left", left.Round(time.Second))
+	name := []rune(filepath.Base(displayName(l.source.Name)))
+	if len(name) > longestName {
+		name = append(name[:longestName-1], '…')
+	}
+	bar := pb.New64(l.source.Size).SetTemplateString(template).SetRefreshRate(terminalPeriod)
+	bar.Set("name", string(name)).Set("facts", "").Set(pb.Terminal, true).Set(pb.CleanOnFinish, true)
+	if messages, ok := l.env.Err.(*aboveBar); ok {
+		bar.SetWriter(messages.bar())
+	}
+	bar.Start()
+	return func() { bar.Set("facts", l.facts("  ")).SetCurrent(l.settledBytes()) }, func() { bar.Finish() }
 }
 
-// pace says how many documents arrived, and how fast.
-func (l *load) pace() string {
+// facts are bytes, documents, rate, and how long it will still take.
+func (l *load) facts(separator string) string {
 	var stats ingest.Stats
 	if l.writer != nil {
 		stats = l.writer.Stats()
 	}
-	arrived := stats.Delivered()
-	return fmt.Sprintf("%s documents, %s/s", humanize.Comma(arrived),
-		humanize.Comma(int64(float64(arrived)/time.Since(l.started).Seconds())))
+	arrived, passed := stats.Delivered(), time.Since(l.started)
+	text := humanize.Bytes(uint64(l.settledBytes())) //nolint:gosec // not negative
+	if l.source.Size > 0 {
+		text += "/" + humanize.Bytes(uint64(l.source.Size)) //nolint:gosec // likewise
+	}
+	text += separator + humanize.Comma(arrived) + " docs" +
+		separator + humanize.Comma(int64(float64(arrived)/passed.Seconds())) + "/s"
+	share := float64(l.settledBytes()) / float64(l.source.Size)
+	if l.source.Size > 0 && share > 0 {
+		text += separator + clock(time.Duration(float64(passed)*(1-share)/share)) + " left"
+	}
+	return text
 }
 
-func (env Env) barProgress(l *load) (show, finish func()) {
-	template := barTemplate
-	if l.source.Size == 0 {
-		template = countTemplate
+// settledBytes is how much of the file has its documents settled. What was only read does not count, since a
+// fast reader is far ahead of the server.
+func (l *load) settledBytes() int64 {
+	read := l.source.Consumed()
+	made := l.sink.made.Load()
+	if l.writer == nil || made == 0 {
+		return read
 	}
-	bar := pb.New64(l.source.Size).SetTemplateString(template).SetWriter(env.Err).SetRefreshRate(terminalPeriod)
-	bar.Set("name", filepath.Base(l.source.Name)).Set("facts", "")
-	bar.Set(pb.Terminal, true).Set(pb.CleanOnFinish, true).Set(pb.Bytes, true)
-	bar.Start()
-	return func() {
-		facts := l.pace()
-		if l.source.Size > 0 {
-			facts = humanize.Bytes(uint64(l.source.Consumed())) + "/" + humanize.Bytes(uint64(l.source.Size)) + "  " + facts
-		}
-		bar.Set("facts", facts)
-		bar.SetCurrent(l.source.Consumed())
-	}, func() { bar.Finish() }
+	stats := l.writer.Stats()
+	settled := stats.Delivered() + stats.Rejected + stats.Undelivered
+	return int64(float64(read) * float64(settled) / float64(made))
+}
+
+// clock writes a duration as minutes and seconds.
+func clock(d time.Duration) string {
+	seconds := int64(d.Round(time.Second).Seconds())
+	return fmt.Sprintf("%d:%02d", seconds/60, seconds%60)
+}
+
+// displayName is a file's name for people: "-" is standard input.
+func displayName(file string) string {
+	if file == "-" {
+		return "stdin"
+	}
+	return file
+}
+
+// aboveBar lets messages stand above a moving bar: each wipes the bar, which draws itself again below.
+type aboveBar struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+// Write writes a message.
+func (a *aboveBar) Write(message []byte) (int, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if _, err := io.WriteString(a.w, "\r\x1b[K"); err != nil {
+		return 0, err
+	}
+	return a.w.Write(message)
+}
+
+// bar is the writer of the bar itself.
+func (a *aboveBar) bar() io.Writer { return barWriter{a} }
+
+type barWriter struct{ *aboveBar }
+
+func (b barWriter) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.w.Write(p)
 }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
-	"github.com/k6es/k6es/ingest"
+	"github.com/k6es/k6es/runs"
 )
 
 // result is what came of a file, as --output json shows it.
@@ -36,24 +36,24 @@ type result struct {
 	RawBytes    int64    `json:"bytes_before_compression"`
 	Seconds     float64  `json:"seconds"`
 
-	failedShare float64
+	failedShare string // for people; empty if k6 judged no request
 }
 
-func (l *load) result() *result {
+func (l *load) result(part runs.Part) *result {
 	r := &result{
 		File: l.source.Name, RunID: l.run.ID, RunName: l.run.Name, Test: l.run.Test,
-		Instance: fmt.Sprintf("%016x", l.run.Instance), Start: utc(l.totals.First), End: utc(l.totals.Last),
-		Samples: l.pipeline.Samples(), Requests: l.totals.Requests, Failed: l.totals.Failed,
+		Instance: fmt.Sprintf("%016x", l.run.Instance), Start: utc(part.Start), End: utc(part.End),
+		Samples: l.pipeline.Samples(), Requests: part.Requests, Failed: part.Failures,
 		Documents: l.pipeline.Documents(), BadLines: l.bad.count, TornLine: l.bad.torn,
-		Seconds: time.Since(l.started).Seconds(), failedShare: l.totals.FailedShare(),
+		Seconds: time.Since(l.started).Seconds(),
 	}
-	if p95, ok := l.totals.Duration(0.95); ok {
+	if part.Judged > 0 {
+		r.failedShare = fmt.Sprintf("%.2f %% failed", 100*part.Failures/part.Judged)
+	}
+	if p95, ok := part.Durations.Quantile(0.95); ok {
 		r.P95 = &p95
 	}
-	var stats ingest.Stats
-	if l.writer != nil {
-		stats = l.writer.Stats()
-	}
+	stats := l.stats()
 	r.Created, r.Existing, r.Rejected, r.Undelivered = stats.Created, stats.Existing, stats.Rejected, stats.Undelivered
 	r.Bytes, r.RawBytes = stats.Bytes, stats.RawBytes
 	if l.pipeline.LabelsCapped() {
@@ -65,9 +65,9 @@ func (l *load) result() *result {
 	return r
 }
 
-func utc(ns int64) string { return time.Unix(0, ns).UTC().Format(time.RFC3339Nano) }
+func utc(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
-// tell shows the result of a file on a line of its own.
+// tell shows the result of a file.
 func (u *uploader) tell(r *result) {
 	switch {
 	case u.options.output == "json":
@@ -78,27 +78,33 @@ func (u *uploader) tell(r *result) {
 	}
 }
 
-// String is the result on one line.
+// String is the result on lines of up to 80 columns: which run the file is, and what is in it.
 func (r *result) String() string {
-	if r.Created == 0 && r.Existing > 0 && r.Undelivered+r.Rejected == 0 {
-		return fmt.Sprintf("%s  run %s (test %s, %s) is already there: nothing to add", r.File, r.RunID, r.Test, r.RunName)
+	lines := []string{fmt.Sprintf("%s  run %s · test %s", displayName(r.File), r.RunID, r.Test)}
+	switch {
+	case r.Existing > 0 && r.Created == 0 && r.Undelivered+r.Rejected == 0:
+		lines = append(lines, "already there: nothing to add")
+	case r.Existing > 0:
+		lines = append(lines, r.facts(), plural(r.Existing, "document")+" of it already there")
+	default:
+		lines = append(lines, r.facts())
 	}
-	facts := []string{humanize.Comma(int64(r.Requests)) + " requests"}
-	if r.Requests > 0 {
-		facts = append(facts, fmt.Sprintf("%.2f %% failed", 100*r.failedShare))
+	return strings.Join(lines, "\n  ")
+}
+
+func (r *result) facts() string {
+	facts := []string{plural(int64(r.Requests), "request")}
+	if r.failedShare != "" {
+		facts = append(facts, r.failedShare)
 	}
 	if r.P95 != nil {
 		facts = append(facts, "p95 "+milliseconds(*r.P95))
 	}
-	facts = append(facts, humanize.Comma(int64(r.Documents))+" documents")
-	if r.Existing > 0 {
-		facts = append(facts, humanize.Comma(r.Existing)+" of them already there")
+	documents := plural(int64(r.Documents), "document") //nolint:gosec // fits
+	if lacking := r.Undelivered + r.Rejected; lacking > 0 {
+		documents = humanize.Comma(int64(r.Documents)-lacking) + " of " + documents //nolint:gosec // fits
 	}
-	if r.Undelivered > 0 {
-		facts = append(facts, humanize.Comma(r.Undelivered)+" not delivered")
-	}
-	facts = append(facts, fmt.Sprintf("%.1f s", r.Seconds), fmt.Sprintf("run %s (test %s)", r.RunID, r.Test))
-	return r.File + "  " + strings.Join(facts, " · ")
+	return strings.Join(append(facts, documents, fmt.Sprintf("%.1f s", r.Seconds)), " · ")
 }
 
 // milliseconds writes a duration with three digits or so.

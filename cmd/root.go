@@ -2,7 +2,10 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
+	"net/http"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -17,10 +20,10 @@ func NewRoot(env Env) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "k6es",
 		Short: "k6 load tests in the Elasticsearch or OpenSearch that you already run",
-		Long: "k6es loads what k6 measured into Elasticsearch or OpenSearch, beside your production logs.\n\n" +
-			"Exit codes: 0 well, 1 error, 2 usage, 4 not everything could be read or delivered.",
+		Long: "k6es loads what k6 measured into Elasticsearch or OpenSearch, beside your\nproduction logs.\n\n" +
+			"Exit codes: 0 well, 1 error, 2 usage, 4 not everything could be read or\ndelivered.",
 		Example:           "  k6es setup\n  k6es upload nightly-*.json.gz\n  k6 run --out json=- script.js | k6es upload -",
-		Version:           Version(),
+		Version:           config.Version(),
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
@@ -33,7 +36,8 @@ func NewRoot(env Env) *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError("%w. See `%s --help`", err, cmd.CommandPath())
 	})
-	root.AddCommand(newSetup(env), newUpload(env), newExport(env), newOptions(env))
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages ", ".FlagUsagesWrapped 80 "))
+	root.AddCommand(newSetup(env), newUpload(env), newExport(env), newOptions(env), newRuns(env))
 	return root
 }
 
@@ -55,7 +59,9 @@ func Main(ctx context.Context, env Env, args []string) ExitCode {
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err != nil {
-		fmt.Fprintf(env.Err, "%s: %v\n", env.Name, err)
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			fmt.Fprintf(env.Err, "%s: %s\n", env.Name, line)
+		}
 	}
 	return CodeOf(err)
 }
@@ -96,8 +102,12 @@ func connect(ctx context.Context, cfg config.Config) (*elastic.Client, elastic.S
 		return nil, elastic.Server{}, err
 	}
 	server, err := client.Probe(ctx)
-	if elastic.IsStatus(err, 403) { // not everybody may ask; what is needed will tell
+	var network *net.OpError
+	switch {
+	case elastic.IsStatus(err, http.StatusForbidden): // not everybody may ask; what is needed will tell
 		err = nil
+	case errors.As(err, &network) && network.Op == "dial":
+		err = fmt.Errorf("%w. Is that where your server is? Set --url or K6_ELASTICSEARCH_URL", err)
 	}
 	return client, server, err
 }

@@ -21,10 +21,10 @@ func newSetup(env Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "setup",
 		Short: "Prepare the server: install or upgrade the index templates",
-		Long: "Prepares the server, once, like `filebeat setup`: installs or upgrades the index templates.\n" +
-			"It may be run again and again. It never downgrades, and never overwrites what somebody changed\n" +
-			"by hand, unless --force says so.",
-		Example: "  k6es setup\n  k6es setup --check      # exit 1 when something is missing, older or altered\n  k6es setup --dry-run",
+		Long: "Prepares the server, once, like `filebeat setup`: installs or upgrades the index\n" +
+			"templates. It may be run again and again. It never downgrades, and never\n" +
+			"overwrites what somebody changed by hand, unless --force says so.",
+		Example: "  k6es setup\n  k6es setup --check    # exit 1 when something is missing, older or altered\n  k6es setup --dry-run",
 		Args:    noArgs,
 	}
 	flags := cmd.Flags()

@@ -1,10 +1,12 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"time"
 
@@ -16,12 +18,13 @@ import (
 	"github.com/k6es/k6es/ingest"
 	"github.com/k6es/k6es/mappings"
 	"github.com/k6es/k6es/runs"
+	"github.com/k6es/k6es/runs/ci"
 )
 
 type uploadOptions struct {
-	stdout, join bool
-	output       string
-	types        map[string]string
+	stdout, join    bool
+	output, summary string
+	types           map[string]string
 }
 
 // newUpload makes the command that loads files.
@@ -30,9 +33,10 @@ func newUpload(env Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "upload FILE… | -",
 		Short: "Load files that k6 wrote with --out json or --out csv",
-		Long: "Loads what k6 wrote with --out json or --out csv, plain, gzip or zstd; \"-\" is standard input.\n" +
-			"The same file loaded twice adds nothing, and an upload that was interrupted goes on where it stopped.\n" +
-			"A line that is no k6 sample is reported and kept in FILE.rejects, and the rest goes on (exit code 4).",
+		Long: "Loads what k6 wrote with --out json or --out csv, plain, gzip or zstd; \"-\" is\n" +
+			"standard input. The same file loaded twice adds nothing, and an upload that was\n" +
+			"interrupted goes on where it stopped. A line that is no k6 sample is reported\n" +
+			"and kept in FILE.rejects, and the rest goes on (exit code 4).",
 		Example: "  k6es upload nightly-*.json.gz\n" +
 			"  k6es upload --test checkout --label branch=main result.json\n" +
 			"  k6 run --out json=- script.js | k6es upload -",
@@ -42,7 +46,9 @@ func newUpload(env Env) *cobra.Command {
 	flags.BoolVar(&options.stdout, "stdout", false, "write the bulk requests to standard output instead of sending them")
 	flags.BoolVar(&options.join, "append", false, "with --run-id: the files become one run together with what has that id already")
 	flags.StringVar(&options.output, "output", "text", "how to tell the result: text or json")
-	flags.StringToStringVar(&options.types, "metric-type", nil, "type of a custom metric in a CSV file, name=counter, gauge, rate or trend (repeatable)")
+	flags.StringVar(&options.summary, "summary", "", "k6's end-of-test summary of the file's run: its verdicts on thresholds are taken over")
+	flags.StringToStringVar(&options.types, "metric-type", nil, "`type` of a custom metric in a CSV file, name=counter, gauge, rate or trend (repeatable)")
+	flags.Lookup("metric-type").DefValue = ""
 	config.AddFlags(flags, config.CLI)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return env.upload(cmd.Context(), flags, options, args)
@@ -80,6 +86,21 @@ type uploader struct {
 	config  config.Config
 	options uploadOptions
 	client  *elastic.Client // nil with --stdout
+
+	verdicts []runs.Verdict // of --summary
+}
+
+func readSummary(name string) ([]runs.Verdict, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("--summary: %w", err)
+	}
+	defer func() { _ = file.Close() }()
+	verdicts, err := runs.ReadSummary(file)
+	if err != nil {
+		return nil, fmt.Errorf("--summary %s: %w", name, err)
+	}
+	return verdicts, nil
 }
 
 func (env Env) upload(ctx context.Context, flags *pflag.FlagSet, options uploadOptions, files []string) error {
@@ -90,10 +111,21 @@ func (env Env) upload(ctx context.Context, flags *pflag.FlagSet, options uploadO
 	if err != nil {
 		return err
 	}
+	if options.summary != "" && len(files) > 1 {
+		return usageError("one --summary for %d files: upload them one by one", len(files))
+	}
 	if cfg.RunID != "" && len(files) > 1 && !options.join {
 		return usageError("one --run-id for %d files: say --append to make them one run", len(files))
 	}
+	if env.Terminal && !options.stdout {
+		env.Err = &aboveBar{w: env.Err}
+	}
 	u := uploader{env: env, config: cfg, options: options}
+	if options.summary != "" {
+		if u.verdicts, err = readSummary(options.summary); err != nil {
+			return err
+		}
+	}
 	if !options.stdout {
 		if u.client, err = u.connect(ctx); err != nil {
 			return err
@@ -157,25 +189,40 @@ type serverError struct{ error }
 
 func (e *serverError) Unwrap() error { return e.error }
 
-// one loads a file.
+// one loads a file. An interrupt does not end standard input: what k6 still writes could not be read
+// again.
 func (u *uploader) one(ctx context.Context, file string) (*result, error) {
 	source, err := ingest.Open(file, u.env.In)
 	if err != nil {
 		return nil, err
 	}
-	defer source.Close()
-	l, err := u.newLoad(source)
-	if err != nil {
-		return nil, err
+	if file == "-" {
+		defer context.AfterFunc(ctx, func() {
+			u.env.warnf("interrupted: what still comes from standard input is loaded; interrupt again to stop at once")
+		})()
+		ctx = context.WithoutCancel(ctx)
 	}
-	if err := l.first(); err != nil {
-		return nil, errors.Join(err, l.rejects.Close())
+	l := u.newLoad(source)
+	if err := l.start(ctx); err != nil {
+		return nil, errors.Join(err, l.rejects.Close(), source.Close())
 	}
-	if err := l.open(ctx); err != nil {
-		return nil, errors.Join(err, l.rejects.Close())
+	late, cancel := graceful(ctx)
+	defer cancel()
+	defer l.newProgress().stop()
+	if !l.read(ctx, late) {
+		return nil, l.interrupted()
 	}
-	l.read(ctx)
-	return l.finish(ctx)
+	return l.finish(ctx, late)
+}
+
+// drainTime is how long documents that are under way may still arrive after an interrupt.
+const drainTime = 3 * time.Second
+
+// graceful returns a context that ends drainTime after ctx does.
+func graceful(ctx context.Context) (late context.Context, cancel context.CancelFunc) {
+	late, cancel = context.WithCancel(context.WithoutCancel(ctx))
+	context.AfterFunc(ctx, func() { time.AfterFunc(drainTime, cancel) })
+	return late, cancel
 }
 
 // load is one file on its way.
@@ -185,36 +232,33 @@ type load struct {
 	registry *ingest.Registry
 	reader   ingest.SampleReader
 	rejects  *ingest.Rejects
-	totals   *runs.Totals
+	recorder *runs.Recorder
 	bad      badLines
 	started  time.Time
 
 	sample   ingest.Sample // the next one
 	run      ingest.Run
 	taken    string // the run id that was another's
+	known    uint64 // samples that an earlier upload of the file found, which may have grown since
 	writer   *ingest.Writer
 	printer  *printer
+	sink     counted // writer or printer
 	pipeline *ingest.Pipeline
-	progress progress
 	ended    error // why reading stopped: io.EOF, damage, or what ended the writer
 }
 
-func (u *uploader) newLoad(source *ingest.Source) (*load, error) {
+func (u *uploader) newLoad(source *ingest.Source) *load {
 	registry := ingest.NewRegistry()
 	for name, word := range u.options.types {
 		typ, _ := ingest.ParseMetricType(word)
 		registry.Define(name, typ)
 	}
-	totals, err := runs.NewTotals(registry)
-	if err != nil {
-		return nil, err
-	}
 	l := &load{
-		uploader: u, source: source, registry: registry, reader: source.Samples(registry), totals: totals,
+		uploader: u, source: source, registry: registry, reader: source.Samples(registry),
 		rejects: &ingest.Rejects{Path: u.rejectsFile(source.Name)}, started: time.Now(),
 	}
 	l.bad = badLines{env: u.env, rejects: l.rejects}
-	return l, nil
+	return l
 }
 
 func (u *uploader) rejectsFile(name string) string {
@@ -247,6 +291,18 @@ func (l *load) next() bool {
 	}
 }
 
+// start reads up to the first sample, finds out which run the file is, and gets ready to send.
+func (l *load) start(ctx context.Context) error {
+	if err := l.first(); err != nil {
+		return err
+	}
+	if err := l.claim(ctx); err != nil {
+		return err
+	}
+	l.open()
+	return nil
+}
+
 // first reads up to the first sample; a file without any is an error.
 func (l *load) first() error {
 	if l.next() {
@@ -262,15 +318,11 @@ func (l *load) first() error {
 	return fmt.Errorf("%s holds no k6 sample", l.source.Name)
 }
 
-// open finds out which run the file is, and gets ready to send.
-func (l *load) open(ctx context.Context) error {
-	if err := l.claim(ctx); err != nil {
-		return err
-	}
-	var sink ingest.Sink
+// open gets ready to send, or to print.
+func (l *load) open() {
 	if l.options.stdout {
 		l.printer = newPrinter(l.env.Out)
-		sink = l.printer
+		l.sink.Sink = l.printer
 	} else {
 		options := l.config.UploadWriter()
 		options.Rejects, options.Log = l.rejects, l.env.logger()
@@ -278,11 +330,33 @@ func (l *load) open(ctx context.Context) error {
 			return mappings.Ensure(ctx, l.client, l.config.Mappings(), l.config.Setup == "auto")
 		}
 		l.writer = ingest.NewWriter(l.client, options)
-		sink = l.writer
+		l.sink.Sink = l.writer
 	}
-	l.pipeline = ingest.NewPipeline(l.run, l.registry, l.config.Documents(), sink)
-	l.progress = l.env.newProgress(l)
-	return nil
+	l.recorder = runs.NewRecorder(l.runFacts(), l.run.Instance, l.summaryThresholds())
+	documents := l.config.Documents()
+	documents.Known = l.known
+	l.pipeline = ingest.NewPipeline(l.run, l.registry, documents, &l.sink)
+}
+
+// runFacts are what is known of the run beside its samples. Git is not asked: the file is of the past.
+func (l *load) runFacts() runs.Facts {
+	return runs.Facts{
+		ID: l.run.ID, Name: l.run.Name, Test: l.run.Test, Note: l.config.RunNote, Version: config.Version(),
+		Service: l.config.Service, Environment: l.config.Environment, Labels: l.run.Labels, Origin: l.origin().Fields(),
+	}
+}
+
+// summaryThresholds are the thresholds that the summary names, those on sub-metrics among them.
+func (l *load) summaryThresholds() []runs.ThresholdSource {
+	var sources []runs.ThresholdSource
+	for _, v := range l.verdicts {
+		sources = append(sources, runs.ThresholdSource{Metric: v.Metric, Expression: v.Expression})
+	}
+	return sources
+}
+
+func (l *load) origin() ci.Origin {
+	return ci.Detect(context.Background(), l.env.Vars, "", nil, l.config.Origin())
 }
 
 // claim names the run.
@@ -299,18 +373,21 @@ func (l *load) claim(ctx context.Context) error {
 	}
 	l.run = claim.Run
 	if l.client != nil {
-		claimer := runs.Claimer{Client: l.client, Prefix: l.config.IndexPrefix, URL: l.client.URL()}
+		claimer := runs.Claimer{Client: l.client, Prefix: l.config.IndexPrefix}
 		claimed, err := claimer.Claim(ctx, claim)
 		if err != nil {
 			return fmt.Errorf("%s: %w", l.source.Name, err)
 		}
 		l.run, l.taken = claimed.Run, claimed.Taken
+		if l.known, err = l.store().Known(ctx, l.run); err != nil {
+			return fmt.Errorf("%s: %w", l.source.Name, err)
+		}
 	}
 	if l.run.Test == "" {
 		l.run.Test = runs.TestOfFile(l.source.Name)
 	}
 	if l.run.Name == "" {
-		l.run.Name = runs.NameAt(time.Unix(0, l.sample.Time))
+		l.run.Name = cmp.Or(l.origin().RunName(), runs.NameAt(time.Unix(0, l.sample.Time)))
 	}
 	if l.taken != "" {
 		l.env.warnf("%s: run id %q (tag testid) already belongs to another source; this file is run %q", l.source.Name, l.taken, l.run.ID)
@@ -318,74 +395,139 @@ func (l *load) claim(ctx context.Context) error {
 	return nil
 }
 
-// read takes the samples through the pipeline. Nothing is closed when the user interrupts: half a
-// second must not be written, since the file will be read again.
-func (l *load) read(ctx context.Context) {
-	defer l.progress.stop()
-	for {
-		if err := errors.Join(l.totals.Add(&l.sample), l.pipeline.Add(&l.sample)); err != nil {
-			l.ended = err
-			return
-		}
-		if ctx.Err() != nil {
-			l.ended = ctx.Err()
-			return
-		}
-		if !l.next() {
-			break
-		}
-	}
-	if errors.Is(l.ended, io.EOF) || ingest.Damage(l.ended) != nil {
-		if err := l.pipeline.Close(); err != nil {
-			l.ended = err
-		}
+// read takes the samples through the pipeline. It returns false when late ended before reading did: the
+// source or the writer hangs, and the load belongs to the goroutine that waits for it.
+func (l *load) read(ctx, late context.Context) bool {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		l.pump(ctx)
+	}()
+	select {
+	case <-done:
+		return true
+	case <-late.Done():
+		return false
 	}
 }
 
-// drainTime is how long documents that are under way may still arrive after an interrupt.
-const drainTime = 3 * time.Second
+// pump reads to the end. Nothing is closed when the user interrupts: half a second must not be written,
+// since the file will be read again.
+func (l *load) pump(ctx context.Context) {
+	defer l.source.Close()
+	for more := true; more; more = l.next() {
+		l.recorder.Add(&l.sample)
+		if l.ended = l.pipeline.Add(&l.sample); l.ended == nil {
+			l.ended = ctx.Err()
+		}
+		if l.ended != nil {
+			return
+		}
+	}
+	if err := l.pipeline.Close(); err != nil {
+		l.ended = err
+	}
+}
 
 // finish waits for the documents to arrive, and says what came of the file.
-func (l *load) finish(ctx context.Context) (*result, error) {
-	closed := l.close(ctx)
+func (l *load) finish(ctx, late context.Context) (*result, error) {
+	closed := l.close(late)
 	kept := l.rejects.Close()
-	r := l.result()
-	name := l.source.Name
+	snapshot, err := l.snapshot()
+	if err != nil {
+		return nil, err
+	}
+	r := l.result(snapshot.Part())
 	switch {
 	case ctx.Err() != nil:
-		return r, &CodedError{ExitUndelivered, fmt.Errorf("%s: interrupted; run the same command again, and it goes on where it stopped", name)}
+		return r, l.interrupted()
 	case closed != nil:
-		return r, &CodedError{ExitUndelivered, &serverError{fmt.Errorf(
-			"%s: %w. Run the same command again when that is mended, and it goes on where it stopped", name, closed)}}
-	case kept != nil:
-		return r, &CodedError{ExitUndelivered, kept}
+		return r, &CodedError{ExitUndelivered, &serverError{l.stopped(closed)}}
 	}
-	if lacking := l.lacking(r); len(lacking) > 0 {
-		return r, &CodedError{ExitUndelivered, fmt.Errorf("%s: %s", name, strings.Join(lacking, "; "))}
+	if err := l.record(late, snapshot); err != nil {
+		return r, &CodedError{ExitUndelivered, l.stopped(err)}
+	}
+	if lacking := l.lacking(r, kept); len(lacking) > 0 {
+		return r, &CodedError{ExitUndelivered, fmt.Errorf("%s: %s", l.source.Name, strings.Join(lacking, "; "))}
 	}
 	return r, nil
 }
 
-func (l *load) close(ctx context.Context) error {
+// snapshot is what the run comes to. Thresholds that the file names are evaluated here, unless a summary
+// has k6's own verdicts.
+func (l *load) snapshot() (*runs.Snapshot, error) {
+	for _, metric := range l.registry.Metrics() {
+		for _, expression := range metric.Thresholds {
+			l.recorder.Threshold(runs.ThresholdSource{Metric: metric.Name, Expression: expression})
+		}
+	}
+	outcome := runs.Outcome{
+		Status: runs.Passed, Verdicts: l.verdicts, Evaluate: true,
+		Documents: int64(l.pipeline.Documents()), Stats: l.stats(), BadLines: l.bad.count, //nolint:gosec // a count
+	}
+	if damage := ingest.Damage(l.ended); damage != nil {
+		outcome.Status, outcome.Reason = runs.Interrupted, "the file is damaged: "+damage.Error()
+	} else if l.bad.torn {
+		outcome.Status, outcome.Reason = runs.Interrupted, "the file's last line is cut off"
+	}
+	return l.recorder.Snapshot(outcome, true, time.Now())
+}
+
+// record stores the run's own document and its series.
+func (l *load) record(ctx context.Context, snapshot *runs.Snapshot) error {
+	if l.client == nil {
+		return nil
+	}
+	if err := l.store().Record(ctx, snapshot); err != nil {
+		return fmt.Errorf("the samples are delivered, but the run's own document is not: %w", err)
+	}
+	return nil
+}
+
+func (l *load) store() *runs.Store {
+	return &runs.Store{Client: l.client, Prefix: l.config.IndexPrefix}
+}
+
+// stats are the writer's counts; zero with --stdout.
+func (l *load) stats() ingest.Stats {
+	if l.writer == nil {
+		return ingest.Stats{}
+	}
+	return l.writer.Stats()
+}
+
+func (l *load) close(late context.Context) error {
 	if l.printer != nil {
 		return l.printer.Flush()
 	}
-	if ctx.Err() == nil {
-		return l.writer.Close(ctx)
+	return l.writer.Close(late)
+}
+
+func (l *load) interrupted() error {
+	return &CodedError{ExitUndelivered, l.stopped(errors.New("interrupted"))}
+}
+
+// stopped says why the file is not loaded whole, and how to go on.
+func (l *load) stopped(why error) error {
+	if l.printer != nil {
+		return fmt.Errorf("%s: %w", l.source.Name, why)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
-	defer cancel()
-	return l.writer.Close(ctx)
+	return fmt.Errorf("%s: %w. Run the same command again, and it goes on where it stopped", l.source.Name, why)
 }
 
 // lacking lists what of the file is not in the index.
-func (l *load) lacking(r *result) []string {
+func (l *load) lacking(r *result, kept error) []string {
 	var lacking []string
 	if l.bad.count > 0 {
-		lacking = append(lacking, fmt.Sprintf("%s left out; see %s", l.bad.share(l.pipeline.Samples()), l.rejects.Path))
+		lacking = append(lacking, l.bad.share(l.pipeline.Samples())+" left out")
 	}
 	if r.Rejected > 0 {
-		lacking = append(lacking, fmt.Sprintf("%s refused by the server; see %s", plural(r.Rejected, "document"), l.rejects.Path))
+		lacking = append(lacking, plural(r.Rejected, "document")+" refused by the server")
+	}
+	if kept != nil {
+		lacking = append(lacking, kept.Error())
+	} else if len(lacking) > 0 {
+		lacking = append(lacking, "see "+l.rejects.Path)
 	}
 	if damage := ingest.Damage(l.ended); damage != nil {
 		lacking = append(lacking, fmt.Sprintf("the file is damaged (%v); what could be read of it is delivered", damage))
@@ -402,6 +544,3 @@ func (l plainLogger) Infof(format string, args ...any) { fmt.Fprintf(l.w, format
 func (l plainLogger) Warnf(format string, args ...any) {
 	fmt.Fprintf(l.w, "warning: "+format+"\n", args...)
 }
-
-// writeBuffer is what standard output gets at a time.
-const writeBuffer = 256 << 10

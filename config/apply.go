@@ -6,6 +6,7 @@ import (
 	"github.com/k6es/k6es/elastic"
 	"github.com/k6es/k6es/ingest"
 	"github.com/k6es/k6es/mappings"
+	"github.com/k6es/k6es/runs/ci"
 )
 
 // uploadPatience is how long an upload tries to get a request through when RetryTimeout is 0.
@@ -35,6 +36,13 @@ func (c Config) Documents() ingest.Options {
 	return ingest.Options{
 		Prefix: c.IndexPrefix, Period: ingest.Period(c.IndexPeriod), MaxLabels: c.MaxLabels,
 		URLs: ingest.URLPolicy(c.URLTag), MaxURLs: c.MaxURLs,
+	}
+}
+
+// Origin is what the user says of where the run came from.
+func (c Config) Origin() ci.Overrides {
+	return ci.Overrides{
+		Branch: c.Branch, SHA: c.Commit, BaseBranch: c.BaseBranch, ChangeID: c.Change, RunURL: c.PipelineURL,
 	}
 }
 

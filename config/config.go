@@ -45,10 +45,17 @@ type Config struct {
 	Replicas    int    // -1: as the number of data nodes asks for
 	Setup       string // auto or off: whether a run may install templates
 
-	RunID    string            // empty: the run chooses
-	TestName string            // empty: from the script or the file
-	RunName  string            // empty: from CI, git or the time
+	RunID    string // empty: the run chooses
+	TestName string // empty: from the script or the file
+	RunName  string // empty: from CI, git or the time
+	RunNote  string
 	Labels   map[string]string // on every document of the run; nil: none
+
+	Environment string // what was tested: staging, production, …; empty: not said
+	Service     string // the service under test; empty: not said
+
+	// Where the tested version came from; empty: CI's variables and git are asked.
+	Branch, Commit, BaseBranch, Change, PipelineURL string
 
 	MaxLabels int    // distinct label keys of a run
 	MaxURLs   int    // distinct URLs of a run, beyond which url.full is left out

@@ -119,7 +119,7 @@ func (w *Writer) post(b *block) ([]byte, error) {
 	w.counts.rawBytes.Add(int64(b.raw))
 	response, err := w.transport.Perform(request)
 	if err != nil {
-		return nil, err
+		return nil, w.explainTimeout(ctx, err)
 	}
 	defer response.Body.Close()
 	if err := w.transport.CheckResponse(response); err != nil {
@@ -130,6 +130,14 @@ func (w *Writer) post(b *block) ([]byte, error) {
 		return nil, fmt.Errorf("reading the answer of %s: %w", w.url(), err)
 	}
 	return body, nil
+}
+
+// explainTimeout puts into words that a request had no answer in its time.
+func (w *Writer) explainTimeout(ctx context.Context, err error) error {
+	if w.ctx.Err() == nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return fmt.Errorf("%s does not answer (nothing came within %s)", w.url(), w.options.Timeout)
+	}
+	return err
 }
 
 // judge counts the documents of a block by what became of each, and returns those to be sent again.

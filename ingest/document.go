@@ -12,7 +12,8 @@ import "strconv"
 func (p *Pipeline) writeEvent(dataset Dataset, members []member, position uint64) error {
 	g := &p.group
 	parts := p.tags.parts(g.tags, dataset.protocol())
-	doc := p.begin(dataset, g.time, position, parts, eventOutcome(parts, members))
+	last := position + uint64(len(members)) - 1
+	doc := p.begin(dataset, g.time, position, last, parts, eventOutcome(parts, members))
 	for _, m := range members {
 		doc = append(doc, m.metric.key...)
 		switch {
@@ -55,7 +56,7 @@ func appendVerdict(dst []byte, value float64) []byte {
 func (p *Pipeline) writeFold(f *fold) error {
 	dataset := f.metric.dataset
 	parts := p.tags.parts(f.tags, dataset.protocol())
-	doc := p.begin(dataset, f.time, f.position, parts, parts.outcome)
+	doc := p.begin(dataset, f.time, f.position, f.lastPosition, parts, parts.outcome)
 	switch {
 	case dataset == datasetVUs:
 		doc = p.appendVUs(doc, f)
@@ -102,17 +103,26 @@ func appendCustom(dst []byte, f *fold) []byte {
 // writeValue writes a single sample of a custom trend, or of a metric whose type nobody knows.
 func (p *Pipeline) writeValue(s *Sample, position uint64) error {
 	parts := p.tags.parts(s.Tags, otherProtocol)
-	doc := p.begin(datasetCustom, s.Time, position, parts, parts.outcome)
+	doc := p.begin(datasetCustom, s.Time, position, position, parts, parts.outcome)
 	doc = append(append(append(doc, `,"metric":{`...), s.Metric.name...), `,"value":`...)
 	doc = append(appendNumber(doc, s.Value), `,"count":1}`...)
 	return p.end(doc, parts, s.Meta)
 }
 
-// begin writes an entry up to the fields of its metrics.
-func (p *Pipeline) begin(dataset Dataset, time int64, position uint64, parts *tagParts, o outcome) []byte {
-	b := append(p.entry[:0], `{"create":{"_index":"`...)
+// action is what the server is to do with a document that holds the samples from first to last: make it
+// unless it is there, or write it anew where an earlier reading had only a part of it.
+func (p *Pipeline) action(first, last uint64) string {
+	if first < p.known && last >= p.known {
+		return `{"index":{"_index":"`
+	}
+	return `{"create":{"_index":"`
+}
+
+// begin writes an entry up to the fields of its metrics. first and last are the positions of its samples.
+func (p *Pipeline) begin(dataset Dataset, time int64, first, last uint64, parts *tagParts, o outcome) []byte {
+	b := append(p.entry[:0], p.action(first, last)...)
 	b = append(p.clock.appendIndex(b, time), `","_id":"`...)
-	b = append(p.ids.append(b, position), "\"}}\n{\"@timestamp\":\""...)
+	b = append(p.ids.append(b, first), "\"}}\n{\"@timestamp\":\""...)
 	b = append(p.clock.appendTime(b, time), `","event":{"dataset":"`...)
 	b = append(b, dataset.String()...)
 	switch o {

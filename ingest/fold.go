@@ -9,15 +9,16 @@ import (
 // fold is what a second of one series adds up to.
 type fold struct {
 	seriesKey
-	position uint64 // of its first sample
-	time     int64  // of its first sample
-	count    int64
-	sum      float64 // counter
-	passes   int64   // rate: values that are not 0, as k6 counts
-	fails    int64
-	last     float64 // gauge
-	min, max float64
-	vus      [2]gauge // vus and vus_max, which share a document
+	position     uint64 // of its first sample
+	lastPosition uint64 // of its last one
+	time         int64  // of its first sample
+	count        int64
+	sum          float64 // counter
+	passes       int64   // rate: values that are not 0, as k6 counts
+	fails        int64
+	last         float64 // gauge
+	min, max     float64
+	vus          [2]gauge // vus and vus_max, which share a document
 }
 
 type gauge struct {
@@ -70,6 +71,7 @@ func (f *folder) add(metric *Metric, tags *TagSet, value float64, time int64, po
 		sec.folds = append(sec.folds, fold{seriesKey: key, position: position, time: time})
 		f.count++
 	}
+	sec.folds[i].lastPosition = position
 	sec.folds[i].add(metric, value, metric == f.vusMax)
 }
 
@@ -85,7 +87,7 @@ func (o *fold) add(metric *Metric, value float64, isMax bool) {
 			*g = gauge{true, value}
 		}
 	case metric.Type == Counter:
-		o.sum += value
+		o.sum = max(-math.MaxFloat64, min(math.MaxFloat64, o.sum+value)) // JSON has no infinity
 	case metric.Type == Rate && value != 0:
 		o.passes++
 	case metric.Type == Rate:

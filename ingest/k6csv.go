@@ -85,11 +85,11 @@ func (r *CSVReader) next() (first int64, err error) {
 		return first, err
 	}
 	r.record = bytes.TrimSuffix(line, []byte{'\r'})
-	if bytes.IndexByte(r.record, '"') < 0 || r.split() {
+	if bytes.IndexByte(r.record, '"') < 0 || !errors.Is(r.split(), errOpenCell) {
 		return first, nil
 	}
 	r.record = append([]byte(nil), line...)
-	for ended := false; !ended; ended = bytes.IndexByte(line, '"') >= 0 && r.split() {
+	for open := true; open; open = bytes.IndexByte(line, '"') < 0 || errors.Is(r.split(), errOpenCell) {
 		if line, err = r.lines.next(); err != nil {
 			return first, nil // the cell never ends: the cells that there are will be judged
 		}
@@ -110,23 +110,25 @@ func (r *CSVReader) bad(first int64, err error) error {
 	return bad
 }
 
-// split cuts the record into cells. It returns false when a quoted cell does not end.
-func (r *CSVReader) split() bool {
+var errOpenCell = errors.New("not a k6 sample: a quoted cell does not end")
+
+// split cuts the record into cells. It returns errOpenCell when a quoted cell does not end.
+func (r *CSVReader) split() error {
 	r.cells, r.quoted = r.cells[:0], r.quoted[:0]
 	for rest := r.record; ; rest = rest[1:] { // the comma
-		cell, after, ok := r.cell(rest)
-		if !ok {
-			return false
+		cell, after, err := r.cell(rest)
+		if err != nil {
+			return err
 		}
 		r.cells, rest = append(r.cells, cell), after
 		if len(rest) == 0 {
-			return true
+			return nil
 		}
 	}
 }
 
 // cell takes a cell off the front; what follows is empty or begins with a comma.
-func (r *CSVReader) cell(rest []byte) (cell, after []byte, ok bool) {
+func (r *CSVReader) cell(rest []byte) (cell, after []byte, err error) {
 	if len(rest) > 0 && rest[0] == '"' {
 		return r.quotedCell(rest[1:])
 	}
@@ -134,16 +136,17 @@ func (r *CSVReader) cell(rest []byte) (cell, after []byte, ok bool) {
 	if end < 0 {
 		end = len(rest)
 	}
-	return rest[:end], rest[end:], true
+	return rest[:end], rest[end:], nil
 }
 
-// quotedCell takes a cell off that began with a quote; two quotes inside stand for one.
-func (r *CSVReader) quotedCell(rest []byte) (cell, after []byte, ok bool) {
+// quotedCell takes a cell off that began with a quote; two quotes inside stand for one. A cell that
+// goes on behind its last quote is refused: it may be two, and all the lines between them.
+func (r *CSVReader) quotedCell(rest []byte) (cell, after []byte, err error) {
 	start := len(r.quoted)
 	for {
 		end := bytes.IndexByte(rest, '"')
 		if end < 0 {
-			return nil, nil, false
+			return nil, nil, errOpenCell
 		}
 		r.quoted = append(r.quoted, rest[:end]...)
 		rest = rest[end+1:]
@@ -152,19 +155,17 @@ func (r *CSVReader) quotedCell(rest []byte) (cell, after []byte, ok bool) {
 		}
 		r.quoted, rest = append(r.quoted, '"'), rest[1:]
 	}
-	if len(rest) > 0 && rest[0] != ',' {
-		end := bytes.IndexByte(rest, ',')
-		if end < 0 {
-			end = len(rest)
-		}
-		r.quoted, rest = append(r.quoted, rest[:end]...), rest[end:]
+	if len(rest) > 0 && rest[0] != ',' && string(rest) != "\r" {
+		return nil, nil, &scanError{len(r.record) - len(rest), "not a k6 sample: a quoted cell goes on behind its quote"}
 	}
-	return r.quoted[start:len(r.quoted):len(r.quoted)], rest, true
+	return r.quoted[start:len(r.quoted):len(r.quoted)], rest, nil
 }
 
 // header takes the first record, which names the columns.
 func (r *CSVReader) header() error {
-	r.split()
+	if err := r.split(); err != nil {
+		return err
+	}
 	c := csvColumns{metric: -1, time: -1, value: -1, extra: -1, meta: -1}
 	for i, cell := range r.cells {
 		switch name := strings.TrimPrefix(string(cell), "\ufeff"); name {
@@ -192,8 +193,8 @@ func (r *CSVReader) header() error {
 
 // sample reads the record as a sample.
 func (r *CSVReader) sample(s *Sample) error {
-	if !r.split() {
-		return &scanError{len(r.record), "a quoted cell does not end"}
+	if err := r.split(); err != nil {
+		return err
 	}
 	if len(r.cells) != r.columns.count {
 		return &scanError{0, fmt.Sprintf("not a k6 sample: %d cells where the header has %d", len(r.cells), r.columns.count)}

@@ -263,10 +263,9 @@ func (r *JSONReader) readMeta(object []byte) error {
 // jsonLine is where the parts of a line stand.
 type jsonLine struct {
 	scanner                 scanner
-	kind, metric            []byte
-	data                    int
-	time, value, tags, meta []byte
-	at                      struct{ kind, time, value, tags, meta int }
+	kind, metric, data      []byte
+	time, value, tags, meta []byte // of data
+	at                      struct{ kind, metric, data, time, value, tags, meta int }
 }
 
 // slow reads a line in any layout. It returns false for a line that defines a metric, or is empty.
@@ -282,7 +281,7 @@ func (r *JSONReader) slow(line []byte, s *Sample) (isSample bool, err error) {
 	case `"Point"`:
 		return true, r.slowPoint(parts, s)
 	case `"Metric"`:
-		return false, r.define(line)
+		return false, r.define(parts)
 	case "":
 		return false, &scanError{0, `not a k6 sample: "type" is missing`}
 	default:
@@ -291,23 +290,25 @@ func (r *JSONReader) slow(line []byte, s *Sample) (isSample bool, err error) {
 }
 
 func (p *jsonLine) scan(line []byte) error {
-	*p = jsonLine{scanner: scanner{b: line}, data: -1}
+	*p = jsonLine{scanner: scanner{b: line}}
 	s := &p.scanner
 	err := s.object(func(key []byte) (err error) {
+		open := s.peek()
+		at := s.i
 		switch string(key) {
 		case `"type"`:
-			s.peek()
-			p.at.kind = s.i
+			p.at.kind = at
 			p.kind, err = s.value(0)
 		case `"metric"`:
+			p.at.metric = at
 			p.metric, err = s.value(0)
 		case `"data"`:
-			if s.peek() != '{' {
+			if open == '{' {
+				err = p.scanData(s)
+			} else {
 				_, err = s.value(0)
-				return err
 			}
-			p.data = s.i
-			err = p.scanData(s)
+			p.data, p.at.data = s.b[at:s.i], at
 		default:
 			_, err = s.value(0)
 		}
@@ -325,7 +326,7 @@ func (p *jsonLine) scan(line []byte) error {
 func notJSON(err error) error {
 	var at *scanError
 	if errors.As(err, &at) {
-		at.reason = "not JSON: " + at.reason
+		at.reason = "not a JSON object: " + at.reason
 	}
 	return err
 }
@@ -351,10 +352,10 @@ func (p *jsonLine) scanData(s *scanner) error {
 
 func (r *JSONReader) slowPoint(p *jsonLine, s *Sample) error {
 	if len(p.metric) < 3 || p.metric[0] != '"' {
-		return &scanError{0, `not a k6 sample: "metric" is missing`}
+		return p.wrong("metric", p.metric, p.at.metric)
 	}
-	if p.data < 0 {
-		return &scanError{0, `not a k6 sample: "data" is missing`}
+	if len(p.data) == 0 || p.data[0] != '{' {
+		return p.wrong("data", p.data, p.at.data)
 	}
 	var ok bool
 	if s.Time, ok = r.times.parse(bytes.Trim(p.time, `"`)); !ok || p.time[0] != '"' {
@@ -391,7 +392,7 @@ func (r *JSONReader) slowTags(p *jsonLine, s *Sample) error {
 
 func (p *jsonLine) wrong(key string, value []byte, at int) error {
 	if len(value) == 0 {
-		return &scanError{p.data, `not a k6 sample: "` + key + `" is missing`}
+		return &scanError{p.at.data, `not a k6 sample: "` + key + `" is missing`}
 	}
 	return &scanError{at, `not a k6 sample: "` + key + `" is ` + shorten(value)}
 }
@@ -406,21 +407,39 @@ func shorten(value []byte) string {
 }
 
 // define takes a line that defines a metric.
-func (r *JSONReader) define(line []byte) error {
+func (r *JSONReader) define(p *jsonLine) error {
 	var metric struct {
-		Data struct{ Name, Type string }
+		Name, Type string
+		Thresholds []threshold
 	}
-	if err := json.Unmarshal(line, &metric); err != nil {
-		return &scanError{0, "not a k6 metric: " + err.Error()}
+	if len(p.data) == 0 || json.Unmarshal(p.data, &metric) != nil || metric.Name == "" {
+		return p.wrong("data", p.data, p.at.data)
 	}
-	typ, ok := ParseMetricType(metric.Data.Type)
-	if !ok || metric.Data.Name == "" {
-		return &scanError{0, `not a k6 metric: "type" is ` + strconv.Quote(metric.Data.Type)}
+	typ, ok := ParseMetricType(metric.Type)
+	if !ok {
+		return p.wrong("data", p.data, p.at.data)
 	}
-	r.registry.Define(metric.Data.Name, typ)
+	defined := r.registry.Define(metric.Name, typ)
+	for _, t := range metric.Thresholds {
+		defined.threshold(string(t))
+	}
 	clear(r.names)
 	r.last = new(metricName)
 	return nil
+}
+
+// threshold is an expression as k6 writes it: a string, or an object when it may abort the test.
+type threshold string
+
+// UnmarshalJSON takes both forms.
+func (t *threshold) UnmarshalJSON(text []byte) error {
+	var object struct{ Threshold string }
+	if len(text) > 0 && text[0] == '{' {
+		err := json.Unmarshal(text, &object)
+		*t = threshold(object.Threshold)
+		return err
+	}
+	return json.Unmarshal(text, (*string)(t))
 }
 
 // timeParser reads RFC 3339 times. It remembers the last one: neighbours share it, or its second.

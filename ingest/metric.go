@@ -1,6 +1,10 @@
 package ingest
 
-import "strings"
+import (
+	"maps"
+	"slices"
+	"strings"
+)
 
 // MetricType is k6's type of a metric. Unknown is what a CSV file leaves of a custom metric's type.
 type MetricType uint8
@@ -56,8 +60,9 @@ func (d Dataset) String() string { return datasetNames[d] }
 // Metric is what samples measure: one of k6's built-in metrics or one of the script's own.
 // Metrics are compared by pointer; a Registry hands out one for each name and type.
 type Metric struct {
-	Name string
-	Type MetricType
+	Name       string
+	Type       MetricType
+	Thresholds []string // the expressions that a file names for the metric; nil in a live run
 
 	builtin builtinID // notBuiltin for a custom metric
 	dataset Dataset
@@ -65,6 +70,15 @@ type Metric struct {
 	key     []byte // a built-in metric's field in a document: `,"http_reqs":`
 	name    []byte // a custom metric's name and type in a document: `"name":"orders","type":"counter"`
 }
+
+func (m *Metric) threshold(expression string) {
+	if expression != "" && !slices.Contains(m.Thresholds, expression) {
+		m.Thresholds = append(m.Thresholds, expression)
+	}
+}
+
+// Millis says whether the metric is one of k6's own times, in milliseconds.
+func (m *Metric) Millis() bool { return m.millis }
 
 // Builtin says whether the metric is k6's own, with a field of its own in a document.
 func (m *Metric) Builtin() bool { return m.builtin != notBuiltin }
@@ -163,6 +177,13 @@ func (r *Registry) Define(name string, typ MetricType) *Metric {
 	m.name = append(appendString([]byte(`"name":`), name, nil), `,"type":"`+typ.String()+`"`...)
 	r.metrics[m.Name] = m
 	return m
+}
+
+// Metrics lists the metrics that are defined, by name.
+func (r *Registry) Metrics() []*Metric {
+	all := slices.Collect(maps.Values(r.metrics))
+	slices.SortFunc(all, func(a, b *Metric) int { return strings.Compare(a.Name, b.Name) })
+	return all
 }
 
 // Lookup returns the metric that was last defined under the name: a custom one of unknown type if

@@ -19,6 +19,11 @@ type Options struct {
 	MaxLabels int    // distinct label keys of a run; those beyond go to k6.tags
 	URLs      URLPolicy
 	MaxURLs   int // distinct URLs of a run under URLAuto; beyond, url.full is left out
+
+	// Known is how many samples of the same stream an earlier reading found before it came to what was
+	// then the end: a file may have grown since. A document that it wrote half-filled is written anew.
+	// 0 for a stream that nobody read before.
+	Known uint64
 }
 
 // DefaultOptions are what the design says.
@@ -42,6 +47,7 @@ type Pipeline struct {
 
 	identity []byte // `"k6":{"run":{"id":…,"name":…},"test":…,"instance":…,"elapsed":`
 	entry    []byte // the entry that is being written
+	known    uint64 // Options.Known
 	first    int64  // time of the run's first sample
 	position uint64 // how many samples came so far
 	docs     uint64
@@ -51,7 +57,7 @@ type Pipeline struct {
 func NewPipeline(run Run, registry *Registry, options Options, sink Sink) *Pipeline {
 	p := &Pipeline{
 		run: run, sink: sink, tags: newTagEncoder(run, options),
-		clock: newClock(options.Prefix, options.Period), folder: newFolder(registry),
+		clock: newClock(options.Prefix, options.Period), folder: newFolder(registry), known: options.Known,
 	}
 	p.identity = append(appendString([]byte(`"k6":{"run":{"id":`), run.ID, nil), `,"name":`...)
 	p.identity = append(appendString(p.identity, run.Name, nil), `},"test":`...)

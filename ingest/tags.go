@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"encoding/binary"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -34,6 +35,9 @@ func (t *TagSet) Get(key string) string {
 	return ""
 }
 
+// String lists the tags by key, for messages and tests: a="1" b="2".
+func (t *TagSet) String() string { return listTags(t.tags) }
+
 func (t *TagSet) equal(other *TagSet) bool { return t == other || t.key == other.key }
 
 // Meta is what k6 calls metadata: facts about one sample that are not part of its series, such as
@@ -64,6 +68,25 @@ func (m *Meta) Matches(pairs map[string]string) bool {
 		}
 	}
 	return true
+}
+
+// String lists the pairs by key, as TagSet.String does; nil has none.
+func (m *Meta) String() string {
+	if m == nil {
+		return ""
+	}
+	return listTags(m.tags)
+}
+
+func listTags(tags []Tag) string {
+	var b strings.Builder
+	for i, tag := range tags {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		fmt.Fprintf(&b, "%s=%q", tag.Key, tag.Value)
+	}
+	return b.String()
 }
 
 func (m *Meta) equal(other *Meta) bool {

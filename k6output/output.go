@@ -18,10 +18,13 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/sirupsen/logrus"
+	"go.k6.io/k6/v2/errext"
+	"go.k6.io/k6/v2/errext/exitcodes"
 	"go.k6.io/k6/v2/metrics"
 	"go.k6.io/k6/v2/output"
 
@@ -30,6 +33,7 @@ import (
 	"github.com/k6es/k6es/ingest"
 	"github.com/k6es/k6es/mappings"
 	"github.com/k6es/k6es/runs"
+	"github.com/k6es/k6es/runs/ci"
 )
 
 // Names under which the output is registered: k6 run --out NAME.
@@ -40,10 +44,12 @@ const probeTimeout = 3 * time.Second
 
 // Output streams a run into Elasticsearch or OpenSearch.
 type Output struct {
-	config config.Config
-	log    logrus.FieldLogger
-	run    ingest.Run
-	queue  *queue
+	config     config.Config
+	params     output.Params
+	thresholds map[string]metrics.Thresholds
+	log        logrus.FieldLogger
+	run        ingest.Run
+	queue      *queue
 
 	client   *elastic.Client
 	server   string
@@ -51,7 +57,11 @@ type Output struct {
 	writer   *ingest.Writer
 	pipeline *ingest.Pipeline
 	convert  *converter
-	unusable int64 // samples whose value is no number
+	recorder *runs.Recorder
+	store    *runs.Store
+	prepared atomic.Bool   // the templates are there
+	beating  chan struct{} // holds an element while a heartbeat is being written
+	unusable int64         // samples whose value is no number
 
 	stop    chan struct{} // closed when no more samples will come
 	stopped sync.Once
@@ -68,12 +78,12 @@ func New(params output.Params) (output.Output, error) {
 		Argument: params.ConfigArgument, Output: params.OutputType,
 	})
 	if err != nil {
-		return nil, err
+		return nil, errext.WithExitCodeIfNone(err, exitcodes.InvalidConfig)
 	}
 	o := &Output{
-		config: cfg, run: newRun(cfg, params), queue: newQueue(int64(cfg.Memory)),
-		log:  params.Logger.WithField("output", params.OutputType),
-		stop: make(chan struct{}), done: make(chan struct{}),
+		config: cfg, params: params, run: newRun(cfg, params), queue: newQueue(int64(cfg.Memory)),
+		log:     params.Logger.WithField("output", params.OutputType),
+		beating: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	return o, nil
 }
@@ -86,9 +96,6 @@ func newRun(cfg config.Config, params output.Params) ingest.Run {
 	}
 	if run.ID == "" {
 		run.ID = runs.NewID()
-	}
-	if run.Name == "" {
-		run.Name = runs.NameAt(time.Now())
 	}
 	if run.Test == "" && params.ScriptPath != nil {
 		run.Test = runs.TestOfScript(params.ScriptPath.Path)
@@ -125,6 +132,15 @@ func (o *Output) Start() error {
 	if err := o.probe(); err != nil {
 		return err
 	}
+	origin := ci.Detect(context.Background(), o.params.Environment, "", ci.Command, o.config.Origin())
+	if o.run.Name == "" {
+		o.run.Name = origin.RunName()
+	}
+	if o.run.Name == "" {
+		o.run.Name = runs.NameAt(time.Now())
+	}
+	o.store = &runs.Store{Client: client, Prefix: o.config.IndexPrefix}
+	o.recorder = runs.NewRecorder(o.facts(origin), o.run.Instance, o.thresholdSources())
 	o.rejects = &ingest.Rejects{Path: o.rejectsFile()}
 	options := o.config.LiveWriter()
 	options.Prepare, options.Rejects, options.Log = o.prepare, o.rejects, o.log
@@ -174,7 +190,9 @@ func (o *Output) probe() error {
 
 // prepare makes sure that the templates are there before documents are written.
 func (o *Output) prepare(ctx context.Context) error {
-	return mappings.Ensure(ctx, o.client, o.config.Mappings(), o.config.Setup == "auto")
+	err := mappings.Ensure(ctx, o.client, o.config.Mappings(), o.config.Setup == "auto")
+	o.prepared.Store(err == nil)
+	return err
 }
 
 // AddMetricSamples takes a batch from k6. It never waits.
@@ -184,14 +202,17 @@ func (o *Output) AddMetricSamples(samples []metrics.SampleContainer) { o.queue.p
 // and the pipeline, and adds to the writer.
 func (o *Output) work() {
 	defer close(o.done)
-	ticker := time.NewTicker(o.config.FlushPeriod)
+	ticker, heart := time.NewTicker(o.config.FlushPeriod), time.NewTicker(runs.Heartbeat)
 	defer ticker.Stop()
+	defer heart.Stop()
 	for {
 		select {
 		case <-o.queue.signal:
 			o.process()
 		case <-ticker.C:
 			o.note(o.writer.Flush())
+		case <-heart.C:
+			o.beat()
 		case <-o.stop:
 			o.process()
 			o.note(o.pipeline.Close())
@@ -207,45 +228,48 @@ func (o *Output) process() {
 			samples := container.GetSamples()
 			for i := range samples {
 				o.convert.convert(&samples[i], &sample)
-				o.note(o.pipeline.Add(&sample))
+				if !o.note(o.pipeline.Add(&sample)) {
+					o.recorder.Add(&sample)
+				}
 			}
 		}
 	}
 }
 
-// note counts samples that cannot be stored. Errors of the writer are told by the writer itself.
-func (o *Output) note(err error) {
+// note counts samples that cannot be stored, and tells whether this was one. Errors of the writer are
+// told by the writer itself.
+func (o *Output) note(err error) (unusable bool) {
 	var notFinite *ingest.NotFiniteError
 	if !errors.As(err, &notFinite) {
-		return
+		return false
 	}
 	if o.unusable == 0 {
 		o.log.Warn(err)
 	}
 	o.unusable++
+	return true
 }
 
 // Stop is StopWithTestError for a test that ended well.
 func (o *Output) Stop() error { return o.StopWithTestError(nil) }
 
 // StopWithTestError waits for what is left, at most the option stop-timeout, and says what became of
-// the run's documents. It may be called again, and without Start.
-func (o *Output) StopWithTestError(error) error {
+// the run's documents: nobody could do anything about an error. It may be called again, and without Start.
+func (o *Output) StopWithTestError(testErr error) error {
 	if o.writer == nil {
 		return nil
 	}
-	var err error
-	o.stopped.Do(func() { err = o.finish() })
-	return err
+	o.stopped.Do(func() { o.finish(testErr) })
+	return nil
 }
 
-func (o *Output) finish() error {
-	ctx, cancel := context.WithTimeout(context.Background(), o.config.StopTimeout)
+func (o *Output) finish(testErr error) {
+	ctx, cancel := context.WithTimeoutCause(context.Background(), o.config.StopTimeout,
+		fmt.Errorf("the %s of stop-timeout were over", o.config.StopTimeout))
 	defer cancel()
 	close(o.stop)
 	<-o.done
 	closed := o.writer.Close(ctx)
-	kept := o.rejects.Close()
-	o.report(closed)
-	return kept
+	recorded := o.finalRecord(ctx, testErr)
+	o.report(closed, recorded, o.rejects.Close())
 }

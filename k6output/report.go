@@ -7,8 +7,9 @@ import (
 	"github.com/dustin/go-humanize"
 )
 
-// report says, in one line, what became of the run.
-func (o *Output) report(closed error) {
+// report says, in one line, what became of the run: closed is why the writer ended early, recorded why
+// the run's own document was not written, kept what became of the rejects file; nil where all is well.
+func (o *Output) report(closed, recorded, kept error) {
 	stats := o.writer.Stats()
 	lost := o.queue.lost()
 	counts := fmt.Sprintf("%s samples in %s documents",
@@ -29,6 +30,11 @@ func (o *Output) report(closed error) {
 	}
 	if o.unusable > 0 {
 		troubles = append(troubles, humanize.Comma(o.unusable)+" samples without a finite value left out")
+	}
+	for _, err := range []error{recorded, kept} {
+		if err != nil {
+			troubles = append(troubles, err.Error())
+		}
 	}
 	o.reportCaps()
 	sent := humanize.Bytes(uint64(stats.Bytes))

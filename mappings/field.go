@@ -2,8 +2,13 @@ package mappings
 
 import "strings"
 
-// Metrics is the family of the indices that hold events and folded series.
-const Metrics = "metrics"
+// The families.
+const (
+	Metrics     = "metrics"     // events and folded seconds, by date
+	Runs        = "runs"        // one document a run
+	Series      = "series"      // what each run adds up to
+	Comparisons = "comparisons" // a run compared with earlier ones
+)
 
 // The Elasticsearch types in use.
 const (
@@ -14,6 +19,8 @@ const (
 	Long        = "long"
 	Double      = "double"
 	ScaledFloat = "scaled_float"
+	Boolean     = "boolean"
+	Binary      = "binary" // kept as it is, as base64; nobody can ask for it
 )
 
 // wildcard ends the name of a field that stands for any field below an object.

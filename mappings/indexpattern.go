@@ -33,9 +33,9 @@ func (f Family) KibanaFields() []KibanaField {
 			Name:              field.Name,
 			Type:              field.kibanaType(),
 			ESTypes:           []string{field.Type},
-			Searchable:        field.Index,
-			Aggregatable:      true,
-			ReadFromDocValues: true,
+			Searchable:        field.Index && field.Type != Binary,
+			Aggregatable:      field.Type != Binary,
+			ReadFromDocValues: field.Type != Binary,
 		})
 	}
 	return fields
@@ -45,8 +45,10 @@ func (f Field) kibanaType() string {
 	switch f.Type {
 	case Keyword:
 		return "string"
-	case Date, IP:
+	case Date, IP, Boolean:
 		return f.Type
+	case Binary:
+		return "unknown"
 	default:
 		return "number"
 	}

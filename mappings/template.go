@@ -144,7 +144,7 @@ func (f Field) mapping(target Target) object {
 	default:
 		mapping["scaling_factor"] = f.ScalingFactor
 	}
-	if !f.Index {
+	if !f.Index && f.Type != Binary {
 		mapping["index"] = false
 	}
 	return mapping

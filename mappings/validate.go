@@ -2,6 +2,7 @@ package mappings
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -134,6 +135,12 @@ func (f Field) fits(token json.Token) bool {
 	case Integer:
 		_, err := strconv.ParseInt(number.String(), 10, 32)
 		return isNumber && err == nil
+	case Boolean:
+		_, isBool := token.(bool)
+		return isBool
+	case Binary:
+		_, err := base64.StdEncoding.DecodeString(text)
+		return isText && err == nil
 	case Long:
 		_, err := number.Int64()
 		return isNumber && err == nil

@@ -3,12 +3,12 @@ package runs
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/k6es/k6es/elastic"
@@ -55,21 +55,19 @@ func (e *TakenError) Error() string {
 
 // RenamedError is a file that is there already under another test, name or label.
 type RenamedError struct {
-	RunID, What, Was, Wanted, Index, URL string
+	RunID, What, Was, Wanted string
 }
 
 // Error says so, and how to delete what is there.
 func (e *RenamedError) Error() string {
-	return fmt.Sprintf("this file is already there as run %s with %s %q, not %q. To load it anew, delete it first: "+
-		`curl -XPOST '%s/%s/_delete_by_query' -H 'Content-Type: application/json' -d '{"query":{"term":{"k6.run.id":"%s"}}}'`,
-		e.RunID, e.What, e.Was, e.Wanted, e.URL, e.Index, e.RunID)
+	return fmt.Sprintf("this file is already there as run %s with %s %q, not %q. To load it anew, delete it first: `k6es runs delete %s`",
+		e.RunID, e.What, e.Was, e.Wanted, e.RunID)
 }
 
 // Claimer looks up what the server has.
 type Claimer struct {
 	Client Client
 	Prefix string // index prefix
-	URL    string // of the server, without secrets, for messages
 }
 
 func (c Claimer) index() string { return c.Prefix + "-metrics-*" }
@@ -120,9 +118,21 @@ type trace struct {
 		Run      struct {
 			Name string `json:"name"`
 		} `json:"run"`
+		Tags []string `json:"tags"`
 	} `json:"k6"`
 	Labels map[string]string `json:"labels"`
 }
+
+// has says whether the document carries the label. One that found no room among the labels is in
+// k6.tags.
+func (t trace) has(label ingest.Tag) bool {
+	value, ok := t.Labels[labelKey(label.Key)]
+	return ok && value == label.Value || slices.Contains(t.K6.Tags, label.Key+"="+label.Value) ||
+		slices.Contains(t.K6.Tags, labelKey(label.Key)+"="+label.Value)
+}
+
+// labelKey is the key under which documents have a label.
+func labelKey(key string) string { return strings.ReplaceAll(key, ".", "_") }
 
 // maxInstances is how many sources of one run are looked at.
 const maxInstances = 100
@@ -131,7 +141,7 @@ const maxInstances = 100
 func (c Claimer) find(ctx context.Context, runID string) (map[uint64]trace, error) {
 	query := map[string]any{
 		"size":    maxInstances,
-		"_source": []string{"k6.test", "k6.run.name", "k6.instance", "labels"},
+		"_source": []string{"k6.test", "k6.run.name", "k6.instance", "k6.tags", "labels"},
 		"query":   map[string]any{"term": map[string]any{"k6.run.id": runID}},
 		"collapse": map[string]any{
 			"field": "k6.instance",
@@ -154,12 +164,12 @@ func (c Claimer) find(ctx context.Context, runID string) (map[uint64]trace, erro
 	found := map[uint64]trace{}
 	for _, hit := range answer.Hits.Hits {
 		var t trace
-		var instance uint64
 		if err := json.Unmarshal(hit.Source, &t); err != nil {
 			return nil, fmt.Errorf("reading a document of run %s: %w", runID, err)
 		}
-		if _, err := fmt.Sscanf(t.K6.Instance, "%x", &instance); err != nil {
-			return nil, errors.New("a document of run " + runID + " has no k6.instance")
+		instance, err := strconv.ParseUint(t.K6.Instance, 16, 64)
+		if err != nil {
+			return nil, fmt.Errorf("a document of run %s has no k6.instance: %w", runID, err)
 		}
 		found[instance] = t
 	}
@@ -169,7 +179,7 @@ func (c Claimer) find(ctx context.Context, runID string) (map[uint64]trace, erro
 // adopt takes over the names under which the file is there, and refuses others.
 func (c Claimer) adopt(run ingest.Run, was trace) (Claimed, error) {
 	renamed := func(what, was, wanted string) (Claimed, error) {
-		return Claimed{}, &RenamedError{run.ID, what, was, wanted, c.index(), strings.Split(c.URL, ", ")[0]}
+		return Claimed{}, &RenamedError{run.ID, what, was, wanted}
 	}
 	if run.Test != "" && run.Test != was.K6.Test {
 		return renamed("test", was.K6.Test, run.Test)
@@ -178,9 +188,8 @@ func (c Claimer) adopt(run ingest.Run, was trace) (Claimed, error) {
 		return renamed("name", was.K6.Run.Name, run.Name)
 	}
 	for _, label := range ingest.TagsFromMap(run.Labels) {
-		value := was.Labels[strings.ReplaceAll(label.Key, ".", "_")]
-		if was.Labels != nil && value != label.Value {
-			return renamed("label "+label.Key, value, label.Value)
+		if !was.has(label) {
+			return renamed("label "+label.Key, was.Labels[labelKey(label.Key)], label.Value)
 		}
 	}
 	run.Test, run.Name = was.K6.Test, was.K6.Run.Name

@@ -5,6 +5,10 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/k6es/k6es/elastic"
 )
 
 // Client sends requests to a Server without a network, so it works in a testing/synctest bubble too.
@@ -16,6 +20,23 @@ func (s *Server) Client() *Client { return &Client{s} }
 
 // URL names the server in messages.
 func (c *Client) URL() string { return "http://fake:9200" }
+
+// CheckResponse returns an *elastic.Error for an answer that is no success. Its reason is the body.
+func (c *Client) CheckResponse(response *http.Response) error {
+	if response.StatusCode < http.StatusMultipleChoices {
+		return nil
+	}
+	body, err := io.ReadAll(response.Body)
+	seconds, _ := strconv.Atoi(response.Header.Get("Retry-After"))
+	answer := &elastic.Error{
+		Method: response.Request.Method, URL: c.URL(), Path: response.Request.URL.Path, Status: response.StatusCode,
+		Reason: string(body), RetryAfter: time.Duration(seconds) * time.Second,
+	}
+	if err != nil {
+		return errors.Join(answer, err)
+	}
+	return answer
+}
 
 // errReset is what breaks when the server drops the connection.
 var errReset = errors.New("connection reset by peer")

@@ -82,7 +82,7 @@ func (f family) build() (mappings.Family, error) {
 
 var types = map[string]bool{
 	mappings.Date: true, mappings.Keyword: true, mappings.IP: true, mappings.Integer: true,
-	mappings.Long: true, mappings.Double: true, mappings.ScaledFloat: true,
+	mappings.Long: true, mappings.Double: true, mappings.ScaledFloat: true, mappings.Boolean: true, mappings.Binary: true,
 }
 
 func (f field) validate(seen map[string]bool) error {

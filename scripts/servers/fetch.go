@@ -205,8 +205,11 @@ func (f fetched) download(ctx context.Context, work string) error {
 // unpack returns the folder of the unpacked distribution.
 func (f fetched) unpack(work string) (string, error) {
 	zips, err := filepath.Glob(filepath.Join(work, distributionProject, jarFolder, "*.zip"))
-	if err != nil || len(zips) != 1 {
-		return "", fmt.Errorf("mvn left %d distributions instead of one: %v", len(zips), err)
+	if err != nil {
+		return "", err
+	}
+	if len(zips) != 1 {
+		return "", fmt.Errorf("mvn left %d distributions instead of one", len(zips))
 	}
 	archive, err := zip.OpenReader(zips[0])
 	if err != nil {

@@ -1,0 +1,182 @@
+package cmd_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// fakeServer is a server without documents. It says when a request for a path comes in.
+type fakeServer struct {
+	*httptest.Server
+	came  map[string]chan struct{} // holds an element when a request came whose path ends so
+	mu    sync.Mutex
+	taken int           // documents
+	hangs bool          // bulk requests are not answered
+	free  chan struct{} // closed when the test ends
+}
+
+func newFakeServer(t *testing.T, hangs bool) *fakeServer {
+	f := &fakeServer{
+		came:  map[string]chan struct{}{"/_bulk": make(chan struct{}, 1), "/_search": make(chan struct{}, 1)},
+		hangs: hangs, free: make(chan struct{}),
+	}
+	f.Server = httptest.NewServer(f)
+	t.Cleanup(f.Close)
+	t.Cleanup(func() { close(f.free) })
+	return f
+}
+
+func (f *fakeServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	for path, came := range f.came {
+		if strings.HasSuffix(r.URL.Path, path) {
+			select {
+			case came <- struct{}{}:
+			default:
+			}
+		}
+	}
+	switch {
+	case r.URL.Path == "/":
+		_, _ = io.WriteString(w, `{"version":{"number":"7.10.2","build_flavor":"oss"},"tagline":"You Know, for Search"}`)
+	case strings.HasSuffix(r.URL.Path, "/_search"):
+		_, _ = io.WriteString(w, `{"hits":{"hits":[]}}`)
+	case r.URL.Path == "/_bulk" && f.hangs:
+		<-f.free
+	case r.URL.Path == "/_bulk":
+		body, _ := io.ReadAll(r.Body)
+		f.mu.Lock()
+		f.taken += bytes.Count(body, []byte(`{"create"`))
+		f.mu.Unlock()
+		_, _ = io.WriteString(w, `{"errors":false}`)
+	case r.Method == http.MethodGet:
+		w.WriteHeader(http.StatusForbidden) // who may not look at templates is trusted to have them
+	}
+}
+
+// program is a k6es that runs beside the test.
+type program struct {
+	*exec.Cmd
+	stdout, stderr bytes.Buffer
+}
+
+// startUpload uploads a file in requests so small that a few documents are all that the memory holds.
+func startUpload(t *testing.T, server *fakeServer, file string) (p *program, stdin io.WriteCloser) {
+	t.Helper()
+	path, err := exec.LookPath("k6es")
+	require.NoError(t, err)
+	p = &program{Cmd: exec.Command(path, "upload", "--url", server.URL, "--setup", "off", //nolint:gosec,noctx // the test's own program
+		"--compression", "0", "--bulk-size", "1KiB", file)}
+	p.Env = append(os.Environ(), "K6_ELASTICSEARCH_MEMORY=1KiB", "HOME="+t.TempDir())
+	p.Stdout, p.Stderr = &p.stdout, &p.stderr
+	stdin, err = p.StdinPipe()
+	require.NoError(t, err)
+	require.NoError(t, p.Start())
+	t.Cleanup(func() { _ = p.Process.Kill() })
+	return p, stdin
+}
+
+// await waits for a request whose path ends so.
+func (f *fakeServer) await(t *testing.T, path string) {
+	t.Helper()
+	select {
+	case <-f.came[path]:
+	case <-time.After(20 * time.Second):
+		require.Fail(t, "there was no request for "+path)
+	}
+}
+
+func (p *program) interrupt(t *testing.T) {
+	t.Helper()
+	require.NoError(t, p.Process.Signal(os.Interrupt))
+}
+
+// point is the line of a sample that makes a document of its own.
+func point(i int) string {
+	return fmt.Sprintf(`{"metric":"http_req_duration","type":"Point","data":{"time":"2026-11-20T02:00:07.%03dZ","value":1,"tags":{}}}`+"\n", i)
+}
+
+func pointsFile(t *testing.T, n int) string {
+	t.Helper()
+	var text strings.Builder
+	for i := range n {
+		text.WriteString(point(i))
+	}
+	file := filepath.Join(t.TempDir(), "points.json")
+	require.NoError(t, os.WriteFile(file, []byte(text.String()), 0o600))
+	return file
+}
+
+func TestInterruptWhileTheServerHangs(t *testing.T) {
+	t.Parallel()
+	for name, samples := range map[string]int{
+		"all is read":          3,
+		"reading waits for it": 100,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := newFakeServer(t, true)
+			p, _ := startUpload(t, server, pointsFile(t, samples))
+			server.await(t, "/_bulk")
+			begun := time.Now()
+			p.interrupt(t)
+			_ = p.Wait()
+			assert.Equal(t, 4, p.ProcessState.ExitCode())
+			assert.Less(t, time.Since(begun), 5*time.Second)
+			assert.Regexp(t, `^k6es: .*points.json: interrupted. Run the same command again, and it goes on where it stopped\n$`, p.stderr.String())
+		})
+	}
+}
+
+func TestSecondInterruptKills(t *testing.T) {
+	t.Parallel()
+	server := newFakeServer(t, true)
+	p, _ := startUpload(t, server, pointsFile(t, 3))
+	server.await(t, "/_bulk")
+	begun := time.Now()
+	p.interrupt(t)
+	time.Sleep(200 * time.Millisecond) // two signals at once would be one
+	p.interrupt(t)
+	_ = p.Wait()
+	assert.Less(t, time.Since(begun), 2*time.Second)
+	status, ok := p.ProcessState.Sys().(syscall.WaitStatus)
+	require.True(t, ok)
+	assert.Equal(t, os.Interrupt, status.Signal())
+}
+
+func TestInterruptLetsStandardInputEnd(t *testing.T) {
+	t.Parallel()
+	server := newFakeServer(t, false)
+	p, k6 := startUpload(t, server, "-")
+	const early, late = 900, 5 // it begins when it has 64 KiB to look at
+	for i := range early {
+		_, err := io.WriteString(k6, point(i))
+		require.NoError(t, err)
+	}
+	server.await(t, "/_search")
+	p.interrupt(t)
+	time.Sleep(200 * time.Millisecond)
+	for i := range late {
+		_, err := io.WriteString(k6, point(early+i))
+		require.NoError(t, err)
+	}
+	require.NoError(t, k6.Close())
+	require.NoError(t, p.Wait(), p.stderr.String())
+	assert.Equal(t, "warning: interrupted: what still comes from standard input is loaded; interrupt again to stop at once\n", p.stderr.String())
+	server.mu.Lock()
+	defer server.mu.Unlock()
+	assert.Equal(t, early+late, server.taken)
+}

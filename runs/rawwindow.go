@@ -1,0 +1,254 @@
+package runs
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/k6es/k6es/ingest"
+	"github.com/k6es/k6es/runs/compare"
+)
+
+// Comparable reads what a stored run is compared by: its series, or, for a window, its raw documents in
+// it. It is an error if there is none of those any more. The document must have its parts.
+func (s *Store) Comparable(ctx context.Context, d *Document, w Window) (compare.Run, error) {
+	if !w.All() {
+		return s.comparableWindow(ctx, d, w)
+	}
+	all, err := s.LoadSeries(ctx, d.K6.Run.ID, SeriesFilter{Scopes: ComparedScopes})
+	if err != nil {
+		return compare.Run{}, err
+	}
+	return Comparable(d, all)
+}
+
+// comparableWindow makes the samples of the window anew from their documents.
+func (s *Store) comparableWindow(ctx context.Context, d *Document, w Window) (compare.Run, error) {
+	r := rawReader{store: s, run: d, recorder: NewRecorder(d.facts(), 0, nil), registry: ingest.NewRegistry(), tags: ingest.NewTagTable[string]()}
+	if err := r.read(ctx, w); err != nil {
+		return compare.Run{}, fmt.Errorf("reading the window %s of run %s: %w", w, d.K6.Run.ID, err)
+	}
+	snapshot, err := r.recorder.Snapshot(Outcome{Status: d.K6.Run.Status}, true, d.K6.Run.Heartbeat)
+	if err != nil {
+		return compare.Run{}, err
+	}
+	if snapshot == nil {
+		return compare.Run{}, r.nothing(ctx, w)
+	}
+	whole, err := Comparable(d, nil)
+	if err != nil {
+		return compare.Run{}, err
+	}
+	run, err := snapshot.Comparable()
+	if err != nil {
+		return compare.Run{}, err
+	}
+	run.Instances, run.Interrupted, run.Partial = whole.Instances, whole.Interrupted, whole.Partial
+	return run, nil
+}
+
+// Comparable is what the snapshot's run is compared by.
+func (s *Snapshot) Comparable() (compare.Run, error) {
+	d, err := s.Document()
+	if err != nil {
+		return compare.Run{}, err
+	}
+	return Comparable(d, s.Series())
+}
+
+// rawReader reads the documents of a run in a window, and adds their samples up.
+type rawReader struct {
+	store    *Store
+	run      *Document
+	recorder *Recorder
+	registry *ingest.Registry
+	tags     *ingest.TagTable[string]
+}
+
+// Documents are read in slices of time, so that none needs an order among those of one moment.
+const (
+	maxSlice   = 10_000 // documents that one request may return on every server
+	firstSlice = 10 * time.Second
+	leastSlice = time.Millisecond // the precision of times in documents
+)
+
+// read reads the slices of the window, in order. A slice with too many documents is cut in half.
+func (r *rawReader) read(ctx context.Context, w Window) error {
+	start := r.run.Timestamp.Truncate(leastSlice)
+	at, end := start.Add(w.From), start.Add(time.Duration(r.run.K6.Run.Duration*float64(time.Second))+time.Second)
+	if w.To > 0 && start.Add(w.To).Before(end) {
+		end = start.Add(w.To)
+	}
+	for length := firstSlice; at.Before(end); {
+		next := at.Add(length)
+		if next.After(end) {
+			next = end
+		}
+		documents, err := r.slice(ctx, at, next)
+		switch {
+		case err != nil:
+			return err
+		case len(documents) == maxSlice && length > leastSlice:
+			length = max(length/2, leastSlice).Truncate(leastSlice)
+			continue
+		case len(documents) == maxSlice:
+			return fmt.Errorf("there are %d documents or more at %s", maxSlice, at.Format(time.RFC3339Nano))
+		case len(documents) < maxSlice/4:
+			length *= 2
+		}
+		for i := range documents {
+			if err := r.add(&documents[i].Source); err != nil {
+				return err
+			}
+		}
+		at = next
+	}
+	return nil
+}
+
+// rawDocument is what of a document of <prefix>-metrics series are made of.
+type rawDocument struct {
+	Timestamp time.Time                  `json:"@timestamp"`
+	K6        map[string]json.RawMessage `json:"k6"`
+	HTTP      struct {
+		Request struct {
+			Method string `json:"method"`
+		} `json:"request"`
+	} `json:"http"`
+	RPC struct {
+		Method string `json:"method"`
+	} `json:"rpc"`
+}
+
+type rawHit struct {
+	Source rawDocument `json:"_source"`
+}
+
+func (r *rawReader) slice(ctx context.Context, from, to time.Time) ([]rawHit, error) {
+	var answer struct {
+		Hits struct {
+			Hits []rawHit `json:"hits"`
+		} `json:"hits"`
+	}
+	body := map[string]any{
+		"size": maxSlice, "track_total_hits": false, "sort": []string{"@timestamp"},
+		"_source": []string{"@timestamp", "k6", "http.request.method", "rpc.method"},
+		"query": map[string]any{"bool": map[string]any{"filter": []any{
+			term("k6.run.id", r.run.K6.Run.ID),
+			map[string]any{"range": map[string]any{"@timestamp": map[string]any{"gte": from.UTC(), "lt": to.UTC()}}},
+		}}},
+	}
+	err := r.store.search(ctx, r.store.metricsIndex(), body, &answer)
+	return answer.Hits.Hits, err
+}
+
+// nothing says why no document is in the window.
+func (r *rawReader) nothing(ctx context.Context, w Window) error {
+	var answer struct {
+		Count int64 `json:"count"`
+	}
+	query := map[string]any{"query": term("k6.run.id", r.run.K6.Run.ID)}
+	path := "/" + r.store.metricsIndex() + "/_count?ignore_unavailable=true&allow_no_indices=true"
+	if err := r.store.Client.JSON(ctx, http.MethodPost, path, query, &answer); err != nil {
+		return err
+	}
+	if answer.Count == 0 {
+		return fmt.Errorf("a window needs the raw documents of run %s, and they were pruned. Compare without a window, "+
+			"or with the file that the run was loaded from", r.run.Label())
+	}
+	return fmt.Errorf("run %s has nothing in the window %s: it lasted %.0f s", r.run.Label(), w, r.run.K6.Run.Duration)
+}
+
+// add adds the samples of a document: a built-in metric stands under its own name, a custom one under
+// "metric".
+func (r *rawReader) add(d *rawDocument) error {
+	sample := ingest.Sample{Time: d.Timestamp.UnixNano(), Tags: r.tagsOf(d)}
+	for _, name := range slices.Sorted(maps.Keys(d.K6)) {
+		value := d.K6[name]
+		var err error
+		if name == "metric" {
+			err = r.custom(sample, value)
+		} else if sample.Metric = r.registry.Lookup([]byte(name)); sample.Metric.Builtin() {
+			err = r.builtin(sample, value)
+		}
+		if err != nil {
+			return fmt.Errorf("reading a document of %s: %w", d.Timestamp.Format(time.RFC3339Nano), err)
+		}
+	}
+	return nil
+}
+
+func (r *rawReader) builtin(sample ingest.Sample, value json.RawMessage) error {
+	if sample.Metric.Name == "checks" {
+		var checks struct{ Passes, Fails int64 }
+		err := json.Unmarshal(value, &checks)
+		r.repeat(sample, checks.Passes, checks.Fails)
+		return err
+	}
+	err := json.Unmarshal(value, &sample.Value)
+	r.recorder.Add(&sample)
+	return err
+}
+
+// custom adds what a document says of a custom metric.
+func (r *rawReader) custom(sample ingest.Sample, value json.RawMessage) error {
+	var m struct {
+		Name, Type                 string
+		Sum, Last, Min, Max, Value float64
+		Passes, Fails              int64
+	}
+	if err := json.Unmarshal(value, &m); err != nil {
+		return err
+	}
+	typ, _ := ingest.ParseMetricType(m.Type)
+	sample.Metric = r.registry.Define(m.Name, typ)
+	switch typ {
+	case ingest.Rate:
+		r.repeat(sample, m.Passes, m.Fails)
+		return nil
+	case ingest.Counter:
+		sample.Value = m.Sum
+	case ingest.Gauge:
+		sample.Value = m.Last
+	default:
+		sample.Value = m.Value
+	}
+	r.recorder.Add(&sample)
+	return nil
+}
+
+// repeat adds samples of a rate.
+func (r *rawReader) repeat(sample ingest.Sample, passes, fails int64) {
+	sample.Value = 1
+	for range passes {
+		r.recorder.Add(&sample)
+	}
+	sample.Value = 0
+	for range fails {
+		r.recorder.Add(&sample)
+	}
+}
+
+// tagsOf are the tags by which series are kept.
+func (r *rawReader) tagsOf(d *rawDocument) *ingest.TagSet {
+	pairs := []ingest.Tag{{Key: "method", Value: cmp.Or(d.HTTP.Request.Method, d.RPC.Method)}}
+	key := strings.Builder{}
+	key.WriteString(pairs[0].Value)
+	for _, name := range []string{"scenario", "group", "name", "check"} {
+		var text string
+		if json.Unmarshal(d.K6[name], &text) == nil {
+			pairs = append(pairs, ingest.Tag{Key: name, Value: text})
+		}
+		key.WriteString("\x00" + text)
+	}
+	if set, ok := r.tags.Get(key.String()); ok {
+		return set
+	}
+	return r.tags.Put(key.String(), pairs)
+}

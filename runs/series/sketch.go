@@ -1,0 +1,197 @@
+package series
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/DataDog/sketches-go/ddsketch"
+	"github.com/DataDog/sketches-go/ddsketch/mapping"
+	"github.com/DataDog/sketches-go/ddsketch/store"
+)
+
+// accuracy is the relative error of percentiles, at most.
+const accuracy = 0.005
+
+// bucketing maps values to buckets, the same for all sketches, so that they can be merged.
+var bucketing = func() mapping.IndexMapping {
+	m, err := mapping.NewCubicallyInterpolatedMapping(accuracy)
+	if err != nil {
+		panic(err) // the accuracy is a constant between 0 and 1
+	}
+	return m
+}()
+
+// Sketch is a mergeable summary of values, from which percentiles come within half a percent
+// (DDSketch: Masson, Rim, Lee, VLDB 2019). The zero value is empty. It is not safe for concurrent use.
+type Sketch struct {
+	dd *ddsketch.DDSketch // nil while empty
+}
+
+func newDDSketch() *ddsketch.DDSketch {
+	return ddsketch.NewDDSketch(bucketing, store.NewBufferedPaginatedStore(), store.NewBufferedPaginatedStore())
+}
+
+// Count is how many values the sketch holds.
+func (s *Sketch) Count() int64 {
+	if s.dd == nil {
+		return 0
+	}
+	return int64(s.dd.GetCount())
+}
+
+// Merge adds what another sketch holds.
+func (s *Sketch) Merge(other *Sketch) error {
+	if other.dd == nil {
+		return nil
+	}
+	if s.dd == nil {
+		s.dd = newDDSketch()
+	}
+	return s.dd.MergeWith(other.dd)
+}
+
+// Quantile is the nearest-rank percentile for p from 0 to 1: the value of rank ⌈p·n⌉. ok is false for
+// an empty sketch.
+func (s *Sketch) Quantile(p float64) (value float64, ok bool) {
+	n := s.Count()
+	if n == 0 {
+		return 0, false
+	}
+	rank := min(max(math.Ceil(p*float64(n)-1e-9), 1), float64(n)) - 1
+	negative, positive := s.dd.GetNegativeValueStore(), s.dd.GetPositiveValueStore()
+	below := negative.TotalCount()
+	switch {
+	case rank < below:
+		return -bucketing.Value(negative.KeyAtRank(below - 1 - rank)), true
+	case rank < below+s.dd.GetZeroCount():
+		return 0, true
+	default:
+		return bucketing.Value(positive.KeyAtRank(rank - below - s.dd.GetZeroCount())), true
+	}
+}
+
+// MarshalBinary encodes the sketch in sketches-go's own format, without the mapping; an empty one is
+// no bytes.
+func (s *Sketch) MarshalBinary() ([]byte, error) {
+	if s.dd == nil {
+		return nil, nil
+	}
+	var encoded []byte
+	s.dd.Encode(&encoded, true)
+	return encoded, nil
+}
+
+// UnmarshalBinary decodes what MarshalBinary made.
+func (s *Sketch) UnmarshalBinary(encoded []byte) error {
+	s.dd = nil
+	if len(encoded) == 0 {
+		return nil
+	}
+	dd, err := ddsketch.DecodeDDSketch(encoded, store.BufferedPaginatedStoreConstructor, bucketing)
+	if err != nil {
+		return fmt.Errorf("decoding a sketch: %w", err)
+	}
+	if dd.GetCount() < 0 || math.IsNaN(dd.GetCount()) {
+		return errors.New("decoding a sketch: its count makes no sense")
+	}
+	s.dd = dd
+	return nil
+}
+
+// MarshalJSON encodes the sketch as base64 text.
+func (s Sketch) MarshalJSON() ([]byte, error) {
+	encoded, err := s.MarshalBinary()
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(encoded)
+}
+
+// UnmarshalJSON decodes what MarshalJSON made.
+func (s *Sketch) UnmarshalJSON(text []byte) error {
+	var encoded []byte
+	if err := json.Unmarshal(text, &encoded); err != nil {
+		return fmt.Errorf("decoding a sketch: %w", err)
+	}
+	return s.UnmarshalBinary(encoded)
+}
+
+// bins are a sketch while it is filled: without what DDSketch computes anew for each value and key.
+type bins struct {
+	zeros    float64
+	positive *store.BufferedPaginatedStore
+	negative *store.BufferedPaginatedStore // nil until there is a negative value
+}
+
+func (b *bins) add(p point) {
+	switch {
+	case p.sign > 0:
+		if b.positive == nil {
+			b.positive = store.NewBufferedPaginatedStore()
+		}
+		b.positive.Add(p.index)
+	case p.sign < 0:
+		if b.negative == nil {
+			b.negative = store.NewBufferedPaginatedStore()
+		}
+		b.negative.Add(p.index)
+	default:
+		b.zeros++
+	}
+}
+
+func (b *bins) merge(other *bins) {
+	b.zeros += other.zeros
+	b.positive = mergeStores(b.positive, other.positive)
+	b.negative = mergeStores(b.negative, other.negative)
+}
+
+func mergeStores(a, b *store.BufferedPaginatedStore) *store.BufferedPaginatedStore {
+	if a == nil {
+		return b
+	}
+	if b != nil {
+		a.MergeWith(b)
+	}
+	return a
+}
+
+// into adds the bins to a sketch; the bins stay as they are.
+func (b *bins) into(s *Sketch) error {
+	if b.zeros == 0 && b.positive == nil && b.negative == nil {
+		return nil
+	}
+	if s.dd == nil {
+		s.dd = newDDSketch()
+	}
+	if b.positive != nil {
+		s.dd.GetPositiveValueStore().MergeWith(b.positive)
+	}
+	if b.negative != nil {
+		s.dd.GetNegativeValueStore().MergeWith(b.negative)
+	}
+	if b.zeros == 0 {
+		return nil
+	}
+	return s.dd.AddWithCount(0, b.zeros)
+}
+
+// point is a value as bins take it.
+type point struct {
+	index int
+	sign  int8
+}
+
+func pointOf(value float64) point {
+	abs := math.Abs(value)
+	switch {
+	case abs < bucketing.MinIndexableValue():
+		return point{}
+	case value > 0:
+		return point{bucketing.Index(min(abs, bucketing.MaxIndexableValue())), 1}
+	default:
+		return point{bucketing.Index(min(abs, bucketing.MaxIndexableValue())), -1}
+	}
+}
