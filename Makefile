@@ -16,7 +16,7 @@ LINT         = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(s
 RACE := $(if $(shell command -v gcc || command -v clang),-race)
 TEST  = go test $(RACE) -shuffle=on -timeout 40m
 
-.PHONY: help build demo test test-all unit generate check lint bench fuzz clean need-go
+.PHONY: help build demo test test-all unit generate check lint bench fuzz clean need-go bench-compare
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,3 +67,6 @@ clean: ## remove what was built
 need-go:
 	@command -v go >/dev/null || { echo 'go is needed, 1.26 or later: see https://go.dev/doc/install' \
 	  '(Debian: apt-get install -y golang-go, where that is new enough; macOS: brew install go)' >&2; exit 1; }
+
+bench-compare: need-go ## the long form of the comparison's operating characteristics
+	K6ES_COMPARE_TRIALS=$(or $(TRIALS),400) go test -count=1 -timeout 30m -run OperatingCharacteristics -v ./runs/compare

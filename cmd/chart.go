@@ -14,7 +14,8 @@ import (
 
 const (
 	chartHeight = 5
-	chartMargin = 14 // columns left of the chart, for its labels
+	chartMargin = 18 // columns beside the chart: for the labels on its left, and half of the last time on its right
+	labelWidth  = 11
 	chartWidest = 120
 	timeTicks   = 5
 )
@@ -48,7 +49,7 @@ func (l look) chart(t *runs.Timeline, start time.Time) string {
 	label := func(name string, c colour, values []float64, most float64) string {
 		value := rate(most) + "/s"
 		blanks := max(1, left-text.StringWidth(name)-text.StringWidth(value))
-		return name + strings.Repeat(" ", blanks) + value + " " + l.paint(c, sparks(stretch(values, width), most))
+		return name + strings.Repeat(" ", blanks) + value + " " + l.paint(c, strings.TrimRight(sparks(stretch(values, width), most), " "))
 	}
 	lines = append(lines, label("load", blue, load, most))
 	if mostFailed > 0 {
@@ -62,13 +63,20 @@ func (l look) chart(t *runs.Timeline, start time.Time) string {
 
 // plot draws the p95, with a time axis below.
 func (l look) plot(p95 []float64, width int, start time.Time, t *runs.Timeline) string {
+	slowest := 0.0
+	for _, value := range p95 {
+		if !math.IsNaN(value) {
+			slowest = max(slowest, value)
+		}
+	}
 	layout := "15:04"
 	whole := t.Step * time.Duration(len(t.Moments))
 	if whole < 10*time.Minute {
 		layout = "15:04:05"
 	}
 	options := []asciigraph.Option{
-		asciigraph.Height(chartHeight), asciigraph.Width(width), asciigraph.LowerBound(0), asciigraph.Offset(3),
+		asciigraph.Height(chartHeight), asciigraph.Width(width), asciigraph.LowerBound(0),
+		asciigraph.UpperBound(chartHeight * niceStep(slowest/chartHeight)), asciigraph.Offset(3),
 		asciigraph.YAxisValueFormatter(axisMillis),
 		asciigraph.XAxisRange(0, whole.Seconds()), asciigraph.XAxisTickCount(timeTicks),
 		asciigraph.XAxisValueFormatter(func(seconds float64) string {
@@ -81,13 +89,27 @@ func (l look) plot(p95 []float64, width int, start time.Time, t *runs.Timeline) 
 	return asciigraph.Plot(stretch(p95, width), options...)
 }
 
+// niceStep is the next number that is easy to count by, of one or two digits.
+func niceStep(step float64) float64 {
+	if step <= 0 {
+		return 1
+	}
+	power := math.Pow(10, math.Floor(math.Log10(step)))
+	for _, nice := range []float64{1, 1.5, 2, 2.5, 3, 4, 5, 6, 8} {
+		if step <= nice*power {
+			return nice * power
+		}
+	}
+	return 10 * power
+}
+
 // axisMillis writes a value of the p95 axis; the labels are as wide as those of load and failures need.
 func axisMillis(ms float64) string {
 	label := milliseconds(ms)
 	if ms == 0 {
 		label = "p95    0 ms"
 	}
-	return strings.Repeat(" ", max(0, chartMargin-3-text.StringWidth(label))) + label
+	return strings.Repeat(" ", max(0, labelWidth-text.StringWidth(label))) + label
 }
 
 // stretch spreads values over that many columns, each as wide as the next.

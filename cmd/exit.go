@@ -13,6 +13,7 @@ const (
 	ExitOK          ExitCode = 0
 	ExitError       ExitCode = 1
 	ExitUsage       ExitCode = 2
+	ExitRegression  ExitCode = 3 // a run is worse than its baseline
 	ExitUndelivered ExitCode = 4 // not everything could be read or delivered
 )
 

@@ -62,8 +62,16 @@ func (f *fakeServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.taken += bytes.Count(body, []byte(`{"create"`))
 		f.mu.Unlock()
 		_, _ = io.WriteString(w, `{"errors":false}`)
+	case strings.HasSuffix(r.URL.Path, "/_bulk"): // of series
+		body, _ := io.ReadAll(r.Body)
+		items := strings.Repeat(`,{"create":{"status":201}}`, bytes.Count(body, []byte("\n"))/2)
+		_, _ = io.WriteString(w, `{"errors":false,"items":[`+strings.TrimPrefix(items, ",")+`]}`)
+	case strings.Contains(r.URL.Path, "/_doc/") && r.Method == http.MethodGet:
+		w.WriteHeader(http.StatusNotFound)
 	case r.Method == http.MethodGet:
 		w.WriteHeader(http.StatusForbidden) // who may not look at templates is trusted to have them
+	default:
+		_, _ = io.WriteString(w, `{}`)
 	}
 }
 

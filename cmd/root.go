@@ -21,7 +21,7 @@ func NewRoot(env Env) *cobra.Command {
 		Use:   "k6es",
 		Short: "k6 load tests in the Elasticsearch or OpenSearch that you already run",
 		Long: "k6es loads what k6 measured into Elasticsearch or OpenSearch, beside your\nproduction logs.\n\n" +
-			"Exit codes: 0 well, 1 error, 2 usage, 4 not everything could be read or\ndelivered.",
+			"Exit codes: 0 well, 1 error, 2 usage, 3 worse than the baseline, 4 not\neverything could be read or delivered.",
 		Example:           "  k6es setup\n  k6es upload nightly-*.json.gz\n  k6 run --out json=- script.js | k6es upload -",
 		Version:           config.Version(),
 		SilenceErrors:     true,
@@ -37,7 +37,7 @@ func NewRoot(env Env) *cobra.Command {
 		return usageError("%w. See `%s --help`", err, cmd.CommandPath())
 	})
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages ", ".FlagUsagesWrapped 80 "))
-	root.AddCommand(newSetup(env), newUpload(env), newExport(env), newOptions(env), newRuns(env))
+	root.AddCommand(newSetup(env), newUpload(env), newCompare(env), newExport(env), newOptions(env), newRuns(env))
 	return root
 }
 

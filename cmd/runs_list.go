@@ -90,8 +90,9 @@ func (l look) runs(all []*runs.Document) string {
 		{head: "P99", right: true, extra: true}, {head: "CHECKS", right: true, extra: true}, {head: "VUS", right: true, extra: true},
 		{head: "ID", extra: true}, {head: "ENVIRONMENT", extra: true}, {head: "NOTE", extra: true},
 	}}
-	for _, d := range all {
-		t.rows = append(t.rows, l.row(d))
+	ids := runs.ShortIDs(all)
+	for i, d := range all {
+		t.rows = append(t.rows, l.row(d, ids[i]))
 	}
 	if t.natural() > l.width {
 		t.columns[5].head = "REQS"
@@ -103,11 +104,11 @@ func (l look) runs(all []*runs.Document) string {
 }
 
 // row is a run's row in the table of runs.
-func (l look) row(d *runs.Document) []cell {
+func (l look) row(d *runs.Document, id string) []cell {
 	s := d.K6.Summary
 	status := cell{text: string(d.K6.Run.Status), colour: statusColour(d.K6.Run.Status)}
 	failed := cell{text: share(s.FailedRate)}
-	name := cell{text: runName(d)}
+	name := cell{text: runName(d, id)}
 	if d.K6.Run.Pinned {
 		name.mark = star
 	}
@@ -116,23 +117,23 @@ func (l look) row(d *runs.Document) []cell {
 		{text: span(d.K6.Run.Duration)}, {text: number(s.Requests)}, {text: rate(s.RPS)},
 		failed, {text: optionalMillis(s.P95)},
 		{text: optionalMillis(s.P99)}, {text: share(s.ChecksRate)}, {text: number(s.VUsMax)},
-		{text: d.ShortID()}, {text: environment(d)}, {text: oneLine(d.K6.Run.Note)},
+		{text: id}, {text: environment(d)}, {text: d.K6.Run.Note},
 	}
 }
 
-// runName is a run's name with what was tested, where the name does not say so. A name that is only the
-// time says less than the beginning of the id.
-func runName(d *runs.Document) string {
+// runName is a run's name with what was tested, where the name does not say so. A name that is
+// only the time says less than the id.
+func runName(d *runs.Document, id string) string {
 	name := d.K6.Run.Name
 	if name == runs.NameAt(d.Timestamp) {
-		name = d.ShortID()
+		name = id
 	}
 	name = strings.TrimPrefix(name, d.K6.Test+" ")
 	origin := d.Origin()
 	if head := origin.Head(); head != "" && !strings.Contains(name, head) {
 		name += " " + head
 	}
-	return oneLine(name)
+	return name
 }
 
 func environment(d *runs.Document) string {

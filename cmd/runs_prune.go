@@ -109,9 +109,14 @@ func (l look) pruned(report runs.PruneReport) string {
 	t := table{look: l, columns: []column{
 		{head: "WHEN"}, {head: "TEST", least: 8}, {head: "RUN", least: 12}, {head: "ID"}, {head: "SAMPLE DOCUMENTS", right: true},
 	}}
-	for _, p := range report.Runs {
+	all := make([]*runs.Document, len(report.Runs))
+	for i, p := range report.Runs {
+		all[i] = p.Run
+	}
+	ids := runs.ShortIDs(all)
+	for i, p := range report.Runs {
 		t.rows = append(t.rows, []cell{
-			{text: l.when(p.Run.Timestamp)}, {text: p.Run.K6.Test}, {text: runName(p.Run)}, {text: p.Run.ShortID()}, {text: number(float64(p.Samples))},
+			{text: l.when(p.Run.Timestamp)}, {text: p.Run.K6.Test}, {text: runName(p.Run, ids[i])}, {text: ids[i]}, {text: number(float64(p.Samples))},
 		})
 	}
 	return t.String()

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -123,11 +124,11 @@ func (l look) headline(s story) string {
 		pinned = l.paint(yellow, star+" pinned")
 	}
 	lines := []string{
-		l.flow([]string{l.paint(bold, strings.TrimSpace(s.run.K6.Test+" "+runName(s.run))), l.times(s.run), span(run.Duration), pinned}, " · "),
+		l.flow([]string{l.paint(bold, cutTo(oneLine(s.run.K6.Test+" "+runName(s.run, runs.ShortIDs([]*runs.Document{s.run})[0])), l.width-2)), l.times(s.run), span(run.Duration), pinned}, " · "),
 		l.verdict(s),
 	}
 	if run.Note != "" {
-		lines = append(lines, text.WrapSoft("note    "+oneLine(run.Note), l.width))
+		lines = append(lines, trimLines(text.WrapSoft("note    "+oneLine(run.Note), l.width)))
 	}
 	if lost := s.run.K6.Summary.Rejected + s.run.K6.Summary.Undelivered; lost > 0 {
 		lines = append(lines, l.paint(yellow, fmt.Sprintf("%s of %s are not in the index", humanize.Comma(lost), plural(s.run.K6.Summary.Documents, "document"))))
@@ -190,12 +191,12 @@ func (l look) why(s story) string {
 		reasons = append(reasons, fmt.Sprintf("%d of %d thresholds hold", summary.Thresholds, summary.Thresholds))
 	}
 	if run.Reason != "" && (summary.ThresholdsCrossed == 0 || run.Status != runs.Failed) {
-		reasons = slices.Insert(reasons, 0, oneLine(run.Reason))
+		reasons = slices.Insert(reasons, 0, run.Reason)
 	}
 	if run.Partial {
 		reasons = append(reasons, "what its k6 did after its last heartbeat is missing")
 	}
-	return strings.Join(reasons, "; ")
+	return oneLine(strings.Join(reasons, "; "))
 }
 
 func countEvaluated(verdicts []runs.Verdict) int {
@@ -250,6 +251,7 @@ func (l look) numbers(d *runs.Document) string {
 	s := d.K6.Summary
 	t := table{look: l, columns: make([]column, 7)}
 	t.columns[1].right = true
+	t.columns[2].drop, t.columns[6].drop = 2, 1
 	if s.Requests > 0 {
 		t.rows = append(t.rows, l.facts(
 			[3]string{"requests", number(s.Requests), rate(s.RPS) + "/s"},
@@ -338,7 +340,7 @@ func (l look) requests(s story) string {
 			failed.colour = red
 		}
 		t.rows = append(t.rows, []cell{
-			{text: oneLine(r.Name)}, {text: number(r.Count)}, {text: rate(r.RPS)}, failed,
+			{text: r.Name}, {text: number(r.Count)}, {text: rate(r.RPS)}, failed,
 			{text: milliseconds(r.P50)}, {text: milliseconds(r.P95)}, {text: milliseconds(r.P99)}, {text: milliseconds(r.Max)},
 		})
 	}
@@ -353,7 +355,7 @@ func (l look) problems(s story) string {
 	n, rest := few(s.all, len(s.problems), fewProblems, "error")
 	t := table{look: l, columns: []column{{head: "ERROR", least: 24}, {head: "REQUEST", least: 12}, {head: "COUNT", right: true}}}
 	for _, p := range s.problems[:n] {
-		t.rows = append(t.rows, []cell{{text: problemText(p), colour: red}, {text: oneLine(p.Name)}, {text: humanize.Comma(p.Count)}})
+		t.rows = append(t.rows, []cell{{text: problemText(p), colour: red}, {text: p.Name}, {text: humanize.Comma(p.Count)}})
 	}
 	return t.String() + l.paint(faint, rest)
 }
@@ -362,12 +364,12 @@ func (l look) problems(s story) string {
 func problemText(p runs.Problem) string {
 	var words []string
 	if p.Status > 0 {
-		words = append(words, strconv.Itoa(p.Status))
+		words = append(words, strings.TrimSpace(strconv.Itoa(p.Status)+" "+http.StatusText(p.Status)))
 	} else if p.Code != "" {
 		words = append(words, p.Code)
 	}
 	if p.Message != "" {
-		words = append(words, oneLine(p.Message))
+		words = append(words, p.Message)
 	}
 	return cmp.Or(strings.Join(words, " "), "failed")
 }
@@ -384,7 +386,7 @@ func (l look) checks(s story) string {
 	for _, c := range s.checks[:n] {
 		passed := float64(c.Count-c.Failed) / float64(c.Count)
 		t.rows = append(t.rows, []cell{
-			{text: oneLine(c.Name)}, {text: share(&passed)}, {text: humanize.Comma(c.Failed), colour: red}, {text: humanize.Comma(c.Count)},
+			{text: c.Name}, {text: share(&passed)}, {text: humanize.Comma(c.Failed), colour: red}, {text: humanize.Comma(c.Count)},
 		})
 	}
 	return t.String() + l.paint(faint, rest)
@@ -406,7 +408,7 @@ func (l look) thresholds(s story) string {
 		case v.Evaluated:
 			verdict = cell{text: "holds", colour: green}
 		}
-		t.rows = append(t.rows, []cell{{text: oneLine(v.Metric)}, {text: oneLine(v.Expression)}, {text: measured(v)}, verdict, {text: v.By}})
+		t.rows = append(t.rows, []cell{{text: v.Metric}, {text: v.Expression}, {text: measured(v)}, verdict, {text: v.By}})
 	}
 	return t.String()
 }
@@ -417,8 +419,11 @@ func (l look) origin(s story) string {
 	pipeline, vcs := d.CICD.Pipeline, d.VCS
 	var lines []string
 	line := func(name string, parts ...string) {
+		for i, part := range parts {
+			parts[i] = oneLine(part)
+		}
 		if told := l.flow(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), " · "); told != "" {
-			lines = append(lines, l.paint(faint, fmt.Sprintf("%-8s", name))+strings.ReplaceAll(told, "\n", "\n        "))
+			lines = append(lines, l.paint(faint, fmt.Sprintf("%-8s", name))+strings.ReplaceAll(told, "\n  ", "\n        "))
 		}
 	}
 	before := func(word, value string) string {
@@ -452,7 +457,7 @@ func (l look) origin(s story) string {
 	line("by", before("k6 ", strings.TrimPrefix(d.K6.Version, "v")), script, strings.Join(d.K6.Scenarios, ", "), processes, before("k6es ", d.Agent.Version))
 	var labels []string
 	for key, value := range d.Labels {
-		labels = append(labels, key+"="+oneLine(value))
+		labels = append(labels, key+"="+value)
 	}
 	slices.Sort(labels)
 	line("labels", labels...)

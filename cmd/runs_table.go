@@ -64,9 +64,16 @@ type table struct {
 	look
 	columns []column
 	rows    [][]cell
+	tight   bool // numbers stand closer to each other
 }
 
-const gap = 2
+// gap is how many blanks stand behind a column.
+func (t *table) gap(i int) int {
+	if t.tight && t.columns[i].right {
+		return 1
+	}
+	return 2
+}
 
 // natural is how wide the table is when nothing is cut, without extra columns.
 func (t *table) natural() int {
@@ -78,6 +85,7 @@ func (t *table) measure() {
 		c := &t.columns[i]
 		c.width = 0
 		for _, row := range t.rows {
+			row[i].text = oneLine(row[i].text)
 			c.width = max(c.width, row[i].width())
 		}
 		if c.width > 0 || !c.extra {
@@ -88,25 +96,27 @@ func (t *table) measure() {
 
 func (t *table) total(counts func(column) bool) int {
 	t.measure()
-	total := -gap
-	for _, c := range t.columns {
+	total, last := 0, 0
+	for i, c := range t.columns {
 		if counts(c) {
-			total += c.width + gap
+			last = t.gap(i)
+			total += c.width + last
 		}
 	}
-	return total
+	return total - last
 }
 
 // fit chooses the columns, and how wide those are that may be cut.
 func (t *table) fit() (shown []int) {
+	t.tight = t.natural() > t.look.width
 	left := t.look.width - t.natural()
 	for i, c := range t.columns {
 		switch {
 		case !c.extra:
 			shown = append(shown, i)
-		case c.width > 0 && c.width+gap <= left:
+		case c.width > 0 && c.width+t.gap(i) <= left:
 			shown = append(shown, i)
-			left -= c.width + gap
+			left -= c.width + t.gap(i)
 		}
 	}
 	for i := len(t.columns) - 1; i >= 0 && left < 0; i-- {
@@ -119,7 +129,7 @@ func (t *table) fit() (shown []int) {
 	for drop := 1; left < 0 && drop <= len(t.columns); drop++ {
 		for at, i := range shown {
 			if t.columns[i].drop == drop {
-				left += t.columns[i].width + gap
+				left += t.columns[i].width + t.gap(i)
 				shown = append(shown[:at:at], shown[at+1:]...)
 				break
 			}
@@ -133,7 +143,7 @@ func (t *table) String() string {
 	shown := t.fit()
 	writer := pretty.NewWriter()
 	writer.SetStyle(pretty.Style{
-		Box:     pretty.BoxStyle{PaddingRight: strings.Repeat(" ", gap)},
+		Box:     pretty.BoxStyle{PaddingRight: " "},
 		Format:  pretty.FormatOptions{Header: text.FormatDefault},
 		Options: pretty.OptionsNoBordersAndSeparators,
 	})
@@ -141,19 +151,20 @@ func (t *table) String() string {
 	var configs []pretty.ColumnConfig
 	for n, i := range shown {
 		c := t.columns[i]
-		heads = append(heads, t.paint(faint, c.head))
-		align := text.AlignLeft
+		blanks := strings.Repeat(" ", t.gap(i)-1) // the style adds one
+		heads = append(heads, t.paint(faint, c.head)+blanks)
+		config := pretty.ColumnConfig{Number: n + 1, Align: text.AlignLeft, AlignHeader: text.AlignLeft}
 		if c.right {
-			align = text.AlignRight
+			config.Align, config.AlignHeader = text.AlignRight, text.AlignRight
 		}
-		configs = append(configs, pretty.ColumnConfig{Number: n + 1, Align: align, AlignHeader: align})
+		configs = append(configs, config)
 	}
 	writer.AppendHeader(heads)
 	writer.SetColumnConfigs(configs)
 	for _, row := range t.rows {
 		var cells pretty.Row
 		for _, i := range shown {
-			cells = append(cells, t.cell(row[i], t.columns[i].width))
+			cells = append(cells, t.cell(row[i], t.columns[i].width)+strings.Repeat(" ", t.gap(i)-1))
 		}
 		writer.AppendRow(cells)
 	}
@@ -201,11 +212,15 @@ func oneLine(s string) string {
 	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
 }
 
-// flow joins parts by a separator, on as many lines as the width asks for.
+// flow joins parts by a separator, on as many lines as the width asks for. A part that is too wide is cut,
+// unless it is an address.
 func (l look) flow(parts []string, separator string) string {
 	var lines []string
 	line := ""
 	for _, part := range parts {
+		if text.StringWidthWithoutEscSequences(part) > l.width-2 && !strings.Contains(part, "://") {
+			part = cutTo(part, l.width-2)
+		}
 		switch {
 		case part == "":
 		case line == "":

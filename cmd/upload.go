@@ -192,7 +192,7 @@ func (e *serverError) Unwrap() error { return e.error }
 // one loads a file. An interrupt does not end standard input: what k6 still writes could not be read
 // again.
 func (u *uploader) one(ctx context.Context, file string) (*result, error) {
-	source, err := ingest.Open(file, u.env.In)
+	source, err := ingest.Open(file, u.env.In, u.env.Err)
 	if err != nil {
 		return nil, err
 	}
@@ -313,9 +313,9 @@ func (l *load) first() error {
 		return l.ended
 	}
 	if damage := ingest.Damage(l.ended); damage != nil {
-		return fmt.Errorf("%s is damaged: %w; there is no sample before that", l.source.Name, damage)
+		return fmt.Errorf("%s is damaged: %w; there is no sample before that", displayName(l.source.Name), damage)
 	}
-	return fmt.Errorf("%s holds no k6 sample", l.source.Name)
+	return fmt.Errorf("%s holds no k6 sample", displayName(l.source.Name))
 }
 
 // open gets ready to send, or to print.
@@ -376,11 +376,11 @@ func (l *load) claim(ctx context.Context) error {
 		claimer := runs.Claimer{Client: l.client, Prefix: l.config.IndexPrefix}
 		claimed, err := claimer.Claim(ctx, claim)
 		if err != nil {
-			return fmt.Errorf("%s: %w", l.source.Name, err)
+			return fmt.Errorf("%s: %w", displayName(l.source.Name), err)
 		}
 		l.run, l.taken = claimed.Run, claimed.Taken
 		if l.known, err = l.store().Known(ctx, l.run); err != nil {
-			return fmt.Errorf("%s: %w", l.source.Name, err)
+			return fmt.Errorf("%s: %w", displayName(l.source.Name), err)
 		}
 	}
 	if l.run.Test == "" {
@@ -390,7 +390,7 @@ func (l *load) claim(ctx context.Context) error {
 		l.run.Name = cmp.Or(l.origin().RunName(), runs.NameAt(time.Unix(0, l.sample.Time)))
 	}
 	if l.taken != "" {
-		l.env.warnf("%s: run id %q (tag testid) already belongs to another source; this file is run %q", l.source.Name, l.taken, l.run.ID)
+		l.env.warnf("%s: run id %q (tag testid) already belongs to another source; this file is run %q", displayName(l.source.Name), l.taken, l.run.ID)
 	}
 	return nil
 }
@@ -448,7 +448,7 @@ func (l *load) finish(ctx, late context.Context) (*result, error) {
 		return r, &CodedError{ExitUndelivered, l.stopped(err)}
 	}
 	if lacking := l.lacking(r, kept); len(lacking) > 0 {
-		return r, &CodedError{ExitUndelivered, fmt.Errorf("%s: %s", l.source.Name, strings.Join(lacking, "; "))}
+		return r, &CodedError{ExitUndelivered, fmt.Errorf("%s: %s", displayName(l.source.Name), strings.Join(lacking, "; "))}
 	}
 	return r, nil
 }
@@ -510,9 +510,9 @@ func (l *load) interrupted() error {
 // stopped says why the file is not loaded whole, and how to go on.
 func (l *load) stopped(why error) error {
 	if l.printer != nil {
-		return fmt.Errorf("%s: %w", l.source.Name, why)
+		return fmt.Errorf("%s: %w", displayName(l.source.Name), why)
 	}
-	return fmt.Errorf("%s: %w. Run the same command again, and it goes on where it stopped", l.source.Name, why)
+	return fmt.Errorf("%s: %w. Run the same command again, and it goes on where it stopped", displayName(l.source.Name), why)
 }
 
 // lacking lists what of the file is not in the index.

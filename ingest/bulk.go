@@ -68,7 +68,6 @@ func (w *Writer) attempt(b *block) (left *block, err error) {
 	}
 	body, err := w.post(b)
 	if err != nil {
-		w.unready()
 		return nil, err
 	}
 	items, err := parseBulk(body, b.docs)
@@ -96,6 +95,8 @@ func (w *Writer) ready() error {
 	return nil
 }
 
+// unready makes the next attempt look for the templates: what kept documents from being taken may have
+// been a server that lost its indices.
 func (w *Writer) unready() {
 	w.prepare.Lock()
 	defer w.prepare.Unlock()

@@ -183,7 +183,7 @@ func FuzzSource(f *testing.F) {
 	f.Add([]byte("\ufeff{\"metrics\":{},\"root_group\":{}}"))
 	f.Add([]byte("\x28\xb5\x2f\xfd"))
 	f.Fuzz(func(t *testing.T, content []byte) {
-		source, err := ingest.Open("-", bytes.NewReader(content))
+		source, err := ingest.Open("-", bytes.NewReader(content), io.Discard)
 		if err != nil {
 			assert.True(t, strings.HasPrefix(err.Error(), "- "), "%v", err)
 			return

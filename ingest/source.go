@@ -38,6 +38,7 @@ type Source struct {
 	fingerprint [sha256.Size]byte
 
 	file     io.ReadCloser
+	aside    io.Writer // for what is no sample on standard input
 	consumed atomic.Int64
 	content  io.Reader
 	closers  []func()
@@ -48,10 +49,10 @@ type SampleReader interface {
 	Read(*Sample) error
 }
 
-// Open opens a file of samples and finds out what it is. "-" is stdin. It returns an error that says
-// what is wrong with a file that cannot be one.
-func Open(name string, stdin io.Reader) (*Source, error) {
-	s := &Source{Name: name, file: io.NopCloser(stdin)}
+// Open opens a file of samples and finds out what it is. "-" is stdin: what k6 writes there beside its
+// JSON samples goes to aside. It returns an error that says what is wrong with a file that cannot be one.
+func Open(name string, stdin io.Reader, aside io.Writer) (*Source, error) {
+	s := &Source{Name: name, file: io.NopCloser(stdin), aside: aside}
 	if name != "-" {
 		if err := s.openFile(); err != nil {
 			return nil, err
@@ -138,8 +139,12 @@ func (s *Source) recognise() error {
 	if err != nil {
 		return fmt.Errorf("cannot read %s: %w", s.Name, reason(err))
 	}
+	plain := content
 	if content, err = s.decompress(magic, content); err != nil {
 		return fmt.Errorf("%s is damaged: %w", s.Name, err)
+	}
+	if content == plain && s.Name == "-" {
+		content = s.separate(content)
 	}
 	head, content, err := peek(content, fingerprinted)
 	if err != nil && len(head) == 0 {
@@ -148,6 +153,15 @@ func (s *Source) recognise() error {
 	s.fingerprint = sha256.Sum256(head)
 	s.content = content
 	return s.judge(head, content)
+}
+
+// separate takes out of standard input what is no sample.
+func (s *Source) separate(content io.Reader) io.Reader {
+	head, content, err := peek(content, fingerprinted)
+	if err == nil && mixed(head) {
+		return newSamplesOnly(content, s.aside)
+	}
+	return content
 }
 
 // peek reads up to n bytes, and returns a reader that begins with them. An error behind the first

@@ -51,7 +51,7 @@ func write(tb testing.TB, name string, content []byte) string {
 
 func open(tb testing.TB, content []byte) *ingest.Source {
 	tb.Helper()
-	source, err := ingest.Open(write(tb, "f.json", content), nil)
+	source, err := ingest.Open(write(tb, "f.json", content), nil, io.Discard)
 	require.NoError(tb, err)
 	tb.Cleanup(func() { assert.NoError(tb, source.Close()) })
 	return source
@@ -94,7 +94,7 @@ func TestSourceRecognisesByContent(t *testing.T) {
 			assert.NoError(t, ingest.Damage(got.err))
 			assert.EqualValues(t, len(c.content), source.Consumed())
 
-			source, err := ingest.Open("-", bytes.NewReader(c.content))
+			source, err := ingest.Open("-", bytes.NewReader(c.content), io.Discard)
 			require.NoError(t, err)
 			assert.Zero(t, source.Size)
 			assert.Len(t, readStream(source.Samples(ingest.NewRegistry())).samples, c.samples, "from standard input")
@@ -105,7 +105,7 @@ func TestSourceRecognisesByContent(t *testing.T) {
 
 func TestSourceNamesStandardInput(t *testing.T) {
 	t.Parallel()
-	source, err := ingest.Open("-", strings.NewReader("{\n"))
+	source, err := ingest.Open("-", strings.NewReader("{\n"), io.Discard)
 	require.NoError(t, err)
 	assert.Equal(t, []string{`stdin:1:2: not a JSON object: the line ends where '"' should be`}, readStream(source.Samples(ingest.NewRegistry())).bad)
 }
@@ -189,18 +189,18 @@ func TestSourceRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			path := write(t, "f", c.content)
-			_, err := ingest.Open(path, nil)
+			_, err := ingest.Open(path, nil, io.Discard)
 			require.Error(t, err)
 			assert.True(t, strings.HasPrefix(err.Error(), path+" "+c.want), "%v", err)
 		})
 	}
-	_, err = ingest.Open(dir, nil)
+	_, err = ingest.Open(dir, nil, io.Discard)
 	assert.EqualError(t, err, dir+" is a directory; name the files in it, for example "+dir+"/*.json.gz")
-	_, err = ingest.Open(filepath.Join(dir, "missing"), nil)
+	_, err = ingest.Open(filepath.Join(dir, "missing"), nil, io.Discard)
 	assert.EqualError(t, err, "cannot read "+filepath.Join(dir, "missing")+": no such file or directory")
 	assert.ErrorIs(t, err, os.ErrNotExist)
 	file := write(t, "f", nil)
-	_, err = ingest.Open(filepath.Join(file, "below"), nil)
+	_, err = ingest.Open(filepath.Join(file, "below"), nil, io.Discard)
 	assert.EqualError(t, err, "cannot read "+filepath.Join(file, "below")+": not a directory")
 }
 
@@ -214,7 +214,7 @@ func TestSourceWithoutPermission(t *testing.T) {
 	if os.Getuid() == 0 {
 		path, want = "/proc/self/mem", "input/output error"
 	}
-	_, err := ingest.Open(path, nil)
+	_, err := ingest.Open(path, nil, io.Discard)
 	assert.EqualError(t, err, "cannot read "+path+": "+want)
 }
 
@@ -248,7 +248,7 @@ func TestSourceCloseEndsItsGoroutines(t *testing.T) {
 	before := runtime.NumGoroutine()
 	for _, content := range [][]byte{gzipped(t, checkout(t)), zstdCompressed(t, checkout(t))} {
 		for range 20 {
-			source, err := ingest.Open("-", bytes.NewReader(content))
+			source, err := ingest.Open("-", bytes.NewReader(content), io.Discard)
 			require.NoError(t, err)
 			require.NoError(t, source.Samples(ingest.NewRegistry()).Read(new(ingest.Sample)))
 			require.NoError(t, source.Close())

@@ -216,6 +216,7 @@ func (w *Writer) pause(r *retry, err error, b *block) bool {
 	if w.ctx.Err() == nil {
 		w.outage.begin(err)
 	}
+	w.unready()
 	if r.wait(w.ctx, err) {
 		return true
 	}

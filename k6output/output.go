@@ -42,6 +42,9 @@ var Names = []string{"elasticsearch", "output-elasticsearch", "opensearch"}
 // probeTimeout bounds how long the start of a test waits to learn what server this is.
 const probeTimeout = 3 * time.Second
 
+// firstBeat is how soon a run is told of, and how often that is tried while there is no sample.
+const firstBeat = time.Second
+
 // Output streams a run into Elasticsearch or OpenSearch.
 type Output struct {
 	config     config.Config
@@ -202,7 +205,7 @@ func (o *Output) AddMetricSamples(samples []metrics.SampleContainer) { o.queue.p
 // and the pipeline, and adds to the writer.
 func (o *Output) work() {
 	defer close(o.done)
-	ticker, heart := time.NewTicker(o.config.FlushPeriod), time.NewTicker(runs.Heartbeat)
+	ticker, heart := time.NewTicker(o.config.FlushPeriod), time.NewTicker(firstBeat)
 	defer ticker.Stop()
 	defer heart.Stop()
 	for {
@@ -212,7 +215,9 @@ func (o *Output) work() {
 		case <-ticker.C:
 			o.note(o.writer.Flush())
 		case <-heart.C:
-			o.beat()
+			if o.beat() {
+				heart.Reset(runs.Heartbeat)
+			}
 		case <-o.stop:
 			o.process()
 			o.note(o.pipeline.Close())

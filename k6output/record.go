@@ -165,18 +165,19 @@ func (o *Output) outcome(status runs.Status, reason string) runs.Outcome {
 	}
 }
 
-// beat writes what is known of the running test. The worker calls it; the writing itself happens in a
-// goroutine of its own, and a beat is left out while the last one is still being written.
-func (o *Output) beat() {
+// beat writes what is known of the running test; it returns false while that is nothing. The worker
+// calls it; the writing itself happens in a goroutine of its own, and a beat is left out while the last
+// one is still being written.
+func (o *Output) beat() bool {
 	select {
 	case o.beating <- struct{}{}:
 	default:
-		return
+		return true
 	}
 	snapshot, err := o.recorder.Snapshot(o.outcome(runs.Running, ""), false, time.Now())
 	if err != nil || snapshot == nil {
 		<-o.beating
-		return
+		return false
 	}
 	go func() {
 		defer func() { <-o.beating }()
@@ -185,6 +186,7 @@ func (o *Output) beat() {
 		// An error is not told: the writer tells of the same outage, and the next beat mends it.
 		_ = o.record(ctx, snapshot)
 	}()
+	return true
 }
 
 func (o *Output) record(ctx context.Context, snapshot *runs.Snapshot) error {

@@ -1,6 +1,7 @@
 package runs
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -34,7 +35,7 @@ type Client interface {
 type Claim struct {
 	Run    ingest.Run // Name and Test may be empty: then those of an earlier upload hold
 	Origin Origin
-	Append bool // a run id that another source has is meant: both are one run
+	Append bool // a run id that another source has is meant: both are one run, under its names
 }
 
 // Claimed is what a claim came to.
@@ -85,12 +86,16 @@ func (c Claimer) Claim(ctx context.Context, claim Claim) (Claimed, error) {
 	if mine, ok := found[run.Instance]; ok {
 		return c.adopt(run, mine)
 	}
-	if len(found) == 0 || claim.Append {
+	if len(found) == 0 {
+		return Claimed{Run: run}, nil
+	}
+	other := found[slices.Sorted(maps.Keys(found))[0]].K6
+	if claim.Append {
+		run.Test, run.Name = cmp.Or(run.Test, other.Test), cmp.Or(run.Name, other.Run.Name)
 		return Claimed{Run: run}, nil
 	}
 	if claim.Origin != FromTag {
-		other := found[slices.Sorted(maps.Keys(found))[0]]
-		return Claimed{}, &TakenError{run.ID, other.K6.Test, other.K6.Run.Name}
+		return Claimed{}, &TakenError{run.ID, other.Test, other.Run.Name}
 	}
 	taken := run.ID
 	run.ID = fmt.Sprintf("%s-%08x", taken, run.Instance>>32)

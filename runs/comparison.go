@@ -109,7 +109,7 @@ func (c *Comparison) Dashboard() string {
 		if from.IsZero() || run.Start.Before(from) {
 			from = run.Start
 		}
-		ids = append(ids, `"`+risonText(run.ID)+`"`)
+		ids = append(ids, "%22"+risonText(run.ID)+"%22")
 	}
 	return fmt.Sprintf(`?_g=(filters:!(),refreshInterval:(pause:!t,value:0),time:(from:'%s',to:'%s'))`+
 		`&_a=(query:(language:kuery,query:'k6.run.id:(%s)'))`, from.Add(-margin).UTC().Format(layout),

@@ -3,6 +3,7 @@ package runs
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strconv"
 	"time"
 
@@ -136,6 +137,10 @@ func Percentile(p float64) string {
 // Difference writes how far a value is from its baseline: relative, or for a share in percentage points.
 func Difference(unit compare.Unit, diff float64) string {
 	switch {
+	case unit == compare.Share && math.Abs(diff) < 0.00005:
+		return "0.00 pp"
+	case unit != compare.Share && math.Abs(diff) < 0.0005:
+		return "0.0 %"
 	case unit == compare.Share:
 		return fmt.Sprintf("%+.2f pp", 100*diff)
 	case diff >= 9.995:

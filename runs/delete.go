@@ -51,6 +51,9 @@ func (s *Store) places(runID string) []place {
 func (s *Store) Count(ctx context.Context, runID string) (Counts, error) {
 	var counts Counts
 	for _, p := range s.places(runID) {
+		if err := s.refresh(ctx, p.index); err != nil {
+			return counts, wrap(err, "counting the documents of run %s", runID)
+		}
 		n, err := s.count(ctx, p.index, p.query)
 		if err != nil {
 			return counts, wrap(err, "counting the documents of run %s", runID)

@@ -3,6 +3,9 @@ package runs
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/k6es/k6es/runs/ci"
@@ -126,13 +129,13 @@ func newDocument(facts Facts, parts []Part, now time.Time) (*Document, error) {
 		return nil, err
 	}
 	d := &Document{
-		Timestamp: m.Start, Event: m.event(), Labels: facts.Labels, Fields: facts.Origin,
+		Timestamp: m.Start, Event: m.event(), Labels: storedLabels(facts.Labels), Fields: facts.Origin,
 		Agent: agentFields{"k6es", facts.Version}, Links: linkFields{dashboardLink(facts.ID, m.Start, m.End)},
 		K6: k6Fields{
 			Test: facts.Test, Version: facts.K6Version, Scenarios: facts.Scenarios, Summary: m.summary(), Crossed: m.crossed(),
 			Run: runFields{
-				ID: facts.ID, Name: facts.Name, Status: m.Status, Reason: m.Reason, Partial: m.partial,
-				Pinned: facts.Pinned, Note: facts.Note, Duration: m.End.Sub(m.Start).Seconds(),
+				ID: facts.ID, Name: facts.Name, Status: m.Status, Reason: storedText(m.Reason), Partial: m.partial,
+				Pinned: facts.Pinned, Note: storedText(facts.Note), Duration: m.End.Sub(m.Start).Seconds(),
 				Heartbeat: m.Heartbeat, Instances: m.instances, Parts: encoded,
 			},
 		},
@@ -144,6 +147,28 @@ func newDocument(facts Facts, parts []Part, now time.Time) (*Document, error) {
 		d.Service = &serviceFields{facts.Service, facts.Environment}
 	}
 	return d, nil
+}
+
+// storedLabels are labels under the keys that documents have them under. Without a key or a value there
+// is no label.
+func storedLabels(labels map[string]string) map[string]string {
+	stored := map[string]string{}
+	for _, key := range slices.Sorted(maps.Keys(labels)) {
+		if strings.TrimSpace(key) != "" && labels[key] != "" {
+			stored[labelKey(key)] = storedText(labels[key])
+		}
+	}
+	return stored
+}
+
+// longestText is how much of a text a document keeps, in bytes. Servers refuse keywords of 32 KiB.
+const longestText = 8 << 10
+
+func storedText(text string) string {
+	if len(text) <= longestText {
+		return text
+	}
+	return strings.ToValidUTF8(text[:longestText], "") + "…"
 }
 
 // facts takes out of a document what newDocument put into it.

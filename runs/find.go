@@ -204,20 +204,26 @@ const shortID = 8
 // Label is what people are told a run is: its test, its name and the beginning of its id.
 func (d *Document) Label() string { return labels([]*Document{d})[0] }
 
-// ShortID is the beginning of the run's id, enough to name the run among all but very many.
-func (d *Document) ShortID() string { return d.K6.Run.ID[:min(shortID, len(d.K6.Run.ID))] }
+// ShortIDs are the beginnings of the runs' ids, long enough to tell each from the others.
+func ShortIDs(all []*Document) []string {
+	short := make([]string, len(all))
+	for i, d := range all {
+		length := shortID
+		for j, other := range all {
+			if i != j {
+				length = max(length, common(d.K6.Run.ID, other.K6.Run.ID)+1)
+			}
+		}
+		short[i] = d.K6.Run.ID[:min(length, len(d.K6.Run.ID))]
+	}
+	return short
+}
 
 // labels name runs so that they can be told apart.
 func labels(all []*Document) []string {
-	length := shortID
+	texts := ShortIDs(all)
 	for i, d := range all {
-		for _, other := range all[:i] {
-			length = max(length, common(d.K6.Run.ID, other.K6.Run.ID)+1)
-		}
-	}
-	texts := make([]string, len(all))
-	for i, d := range all {
-		texts[i] = fmt.Sprintf("%s (%s)", d.title(), d.K6.Run.ID[:min(length, len(d.K6.Run.ID))])
+		texts[i] = d.title() + " (" + texts[i] + ")"
 	}
 	return texts
 }

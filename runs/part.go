@@ -127,14 +127,29 @@ func (m *merged) sum(p Part) {
 	m.Slowest = max(m.Slowest, p.Slowest)
 }
 
-// mergeVerdicts keeps one verdict a threshold: a crossed one before one that was met.
+// weight says which of several verdicts on a threshold counts.
+func (v Verdict) weight() int {
+	switch {
+	case v.Crossed:
+		return 3
+	case v.Evaluated && v.Value != nil:
+		return 2
+	case v.Evaluated:
+		return 1
+	default:
+		return 0
+	}
+}
+
+// mergeVerdicts keeps one verdict a threshold: a crossed one before one that was met, and that before one
+// without a value.
 func mergeVerdicts(into, more []Verdict) []Verdict {
 	for _, v := range more {
 		i := slices.IndexFunc(into, func(o Verdict) bool { return o.Metric == v.Metric && o.Expression == v.Expression })
 		switch {
 		case i < 0:
 			into = append(into, v)
-		case v.Crossed && !into[i].Crossed:
+		case v.weight() > into[i].weight():
 			into[i] = v
 		}
 	}

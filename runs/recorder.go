@@ -61,7 +61,6 @@ type Snapshot struct {
 	facts  Facts
 	part   Part
 	writes []*seriesWrite
-	whole  time.Duration
 }
 
 // Part is the instance's part of the run's document.
@@ -75,7 +74,7 @@ func (r *Recorder) Snapshot(o Outcome, end bool, now time.Time) (*Snapshot, erro
 		return nil, nil //nolint:nilnil // nothing to take down, and that is well
 	}
 	start, last := time.Unix(0, first).UTC(), time.Unix(0, latest).UTC()
-	s := &Snapshot{facts: r.facts, whole: last.Sub(start)}
+	s := &Snapshot{facts: r.facts}
 	var err error
 	if s.part, err = r.part(o, start, last, now); err != nil {
 		return nil, err
@@ -87,7 +86,7 @@ func (r *Recorder) Snapshot(o Outcome, end bool, now time.Time) (*Snapshot, erro
 	busiest := r.busiest()
 	c := seriesContext{facts: r.facts, start: start, end: last}
 	for _, one := range r.collector.All(scopes...) {
-		part, err := newSeriesPart(one, r.instance, s.whole, end && (one.Key.Scope != series.Request || busiest[one.Key]))
+		part, err := c.newSeriesPart(one, r.instance, end && (one.Key.Scope != series.Request || busiest[one.Key]))
 		if err != nil {
 			return nil, err
 		}
@@ -149,7 +148,7 @@ func (r *Recorder) part(o Outcome, start, end, now time.Time) (Part, error) {
 
 // Record stores a snapshot: the series first, so that a run that is there can be compared.
 func (s *Store) Record(ctx context.Context, snapshot *Snapshot) error {
-	if err := s.saveSeries(ctx, snapshot.writes, snapshot.whole.Seconds()); err != nil {
+	if err := s.saveSeries(ctx, snapshot.writes); err != nil {
 		return err
 	}
 	d, err := s.Save(ctx, snapshot.facts, snapshot.part)

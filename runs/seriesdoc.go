@@ -15,6 +15,8 @@ import (
 // SeriesPart is what one instance has to say of a series.
 type SeriesPart struct {
 	Instance string          `json:"instance"`
+	Start    time.Time       `json:"start"` // of the instance's first and last sample, whichever series they belong to
+	End      time.Time       `json:"end"`
 	Count    int64           `json:"count"`
 	Sum      float64         `json:"sum"`
 	Min      float64         `json:"min"`
@@ -88,8 +90,6 @@ type seriesContext struct {
 	start, end time.Time
 }
 
-func (c seriesContext) seconds() float64 { return c.end.Sub(c.start).Seconds() }
-
 // seriesID is the document's id: the same for all instances of the run.
 func seriesID(runID, metric string, key series.Key) string {
 	hash := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q %q %q %q %q %q %q", runID, metric, key.Scope, key.Scenario, key.Group, key.Name,
@@ -97,14 +97,14 @@ func seriesID(runID, metric string, key series.Key) string {
 	return base64.RawURLEncoding.EncodeToString(hash[:15])
 }
 
-// newSeriesPart takes a series out of a collector, for an instance of a run that lasted that long.
-func newSeriesPart(s *series.Series, instance string, duration time.Duration, tenths bool) (SeriesPart, error) {
-	part := SeriesPart{Instance: instance, Count: s.Count, Sum: s.Sum, Min: s.Min, Max: s.Max, Last: s.Last, Passes: s.Passes}
+// newSeriesPart takes a series out of the collector of an instance.
+func (c seriesContext) newSeriesPart(s *series.Series, instance string, tenths bool) (SeriesPart, error) {
+	part := SeriesPart{Instance: instance, Start: c.start, End: c.end, Count: s.Count, Sum: s.Sum, Min: s.Min, Max: s.Max, Last: s.Last, Passes: s.Passes}
 	var err error
 	if part.Sketch, err = s.Sketch(); err != nil || !tenths {
 		return part, err
 	}
-	sketches, err := s.Tenths(duration)
+	sketches, err := s.Tenths(c.end.Sub(c.start))
 	for _, sketch := range sketches {
 		part.Tenths = append(part.Tenths, *sketch)
 	}
@@ -113,7 +113,7 @@ func newSeriesPart(s *series.Series, instance string, duration time.Duration, te
 
 // document makes the document of a series from its parts.
 func (c seriesContext) document(metric, typ string, key series.Key, parts []SeriesPart) (*SeriesDocument, error) {
-	d := &SeriesDocument{Timestamp: c.start, Event: eventFields{Dataset: "k6.series"}}
+	d := &SeriesDocument{Event: eventFields{Dataset: "k6.series"}}
 	d.K6.Run.ID, d.K6.Run.Name, d.K6.Test = c.facts.ID, c.facts.Name, c.facts.Test
 	d.K6.Scenario, d.K6.Group, d.K6.Name, d.K6.Check = key.Scenario, key.Group, key.Name, key.Check
 	d.K6.Metric = metricFields{metric, typ}
@@ -122,11 +122,11 @@ func (c seriesContext) document(metric, typ string, key series.Key, parts []Seri
 		d.HTTP.Request.Method = key.Method
 	}
 	d.K6.Series = SeriesFields{ID: seriesID(c.facts.ID, metric, key), Scope: key.Scope, Key: key.String(), Status: key.Status, Selector: key.Selector}
-	return d, d.fill(parts, c.seconds())
+	return d, d.fill(parts)
 }
 
 // fill computes the numbers from the parts.
-func (d *SeriesDocument) fill(parts []SeriesPart, seconds float64) error {
+func (d *SeriesDocument) fill(parts []SeriesPart) error {
 	m, err := mergeSeries(parts)
 	if err != nil {
 		return err
@@ -139,11 +139,12 @@ func (d *SeriesDocument) fill(parts []SeriesPart, seconds float64) error {
 	if f.Parts, err = json.Marshal(text); err != nil {
 		return err
 	}
+	d.Timestamp = m.Start
 	f.Count, f.Sum, f.Min, f.Max = m.Count, m.Sum, m.Min, m.Max
 	if m.Count > 0 {
 		f.Avg = m.Sum / float64(m.Count)
 	}
-	d.typed(m, seconds)
+	d.typed(m, m.End.Sub(m.Start).Seconds())
 	return nil
 }
 
@@ -193,7 +194,13 @@ func mergeSeries(parts []SeriesPart) (SeriesPart, error) {
 			continue
 		}
 		if m.Count == 0 {
-			m.Min, m.Max = p.Min, p.Max
+			m.Min, m.Max, m.Start = p.Min, p.Max, p.Start
+		}
+		if p.Start.Before(m.Start) {
+			m.Start = p.Start
+		}
+		if p.End.After(m.End) {
+			m.End = p.End
 		}
 		m.Min, m.Max, m.Last = min(m.Min, p.Min), max(m.Max, p.Max), p.Last
 		m.Count += p.Count

@@ -196,7 +196,7 @@ type seriesWrite struct {
 }
 
 // saveSeries writes parts of series. Those that others wrote too are read, merged and written again.
-func (s *Store) saveSeries(ctx context.Context, writes []*seriesWrite, seconds float64) error {
+func (s *Store) saveSeries(ctx context.Context, writes []*seriesWrite) error {
 	for batch := range slices.Chunk(writes, seriesBatch) {
 		for range maxConflicts {
 			conflicts, err := s.bulkSeries(ctx, batch)
@@ -206,7 +206,7 @@ func (s *Store) saveSeries(ctx context.Context, writes []*seriesWrite, seconds f
 			if batch = conflicts; len(batch) == 0 {
 				break
 			}
-			if err := s.mergeStored(ctx, batch, seconds); err != nil {
+			if err := s.mergeStored(ctx, batch); err != nil {
 				return err
 			}
 		}
@@ -265,7 +265,7 @@ func (w *seriesWrite) action() map[string]any {
 }
 
 // mergeStored reads what is stored of the series, and puts the new parts into it.
-func (s *Store) mergeStored(ctx context.Context, batch []*seriesWrite, seconds float64) error {
+func (s *Store) mergeStored(ctx context.Context, batch []*seriesWrite) error {
 	ids := make([]string, len(batch))
 	for i, w := range batch {
 		ids[i] = w.id
@@ -292,7 +292,7 @@ func (s *Store) mergeStored(ctx context.Context, batch []*seriesWrite, seconds f
 		if err != nil {
 			return err
 		}
-		if err := w.doc.fill(replacePart(parts, w.part), seconds); err != nil {
+		if err := w.doc.fill(replacePart(parts, w.part)); err != nil {
 			return err
 		}
 		w.version = &stored.version

@@ -67,7 +67,7 @@ func (s *Store) saveThresholds(ctx context.Context, d *Document) error {
 	var answer struct {
 		Errors bool `json:"errors"`
 	}
-	err = s.Client.JSON(ctx, http.MethodPost, "/"+s.seriesIndex()+"/_bulk?filter_path=errors", body.Bytes(), &answer)
+	err = s.Client.JSON(ctx, http.MethodPost, "/"+s.seriesIndex()+"/_bulk?refresh=true&filter_path=errors", body.Bytes(), &answer)
 	if err == nil && answer.Errors {
 		err = errors.New("the server refused some")
 	}

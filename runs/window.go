@@ -50,16 +50,16 @@ func (w Window) String() string {
 	case w.All():
 		return ""
 	case w.To == 0:
-		return span(w.From) + ":"
+		return Span(w.From) + ":"
 	case w.From == 0:
-		return ":" + span(w.To)
+		return ":" + Span(w.To)
 	default:
-		return span(w.From) + ":" + span(w.To)
+		return Span(w.From) + ":" + Span(w.To)
 	}
 }
 
-// span writes a duration without what is zero at its end: 5m rather than 5m0s.
-func span(d time.Duration) string {
+// Span writes a duration without what is zero at its end: 5m rather than 5m0s.
+func Span(d time.Duration) string {
 	text := d.String()
 	for _, zero := range []struct{ long, short string }{{"m0s", "m"}, {"h0m", "h"}} {
 		if strings.HasSuffix(text, zero.long) {

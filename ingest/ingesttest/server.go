@@ -2,6 +2,7 @@ package ingesttest
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
@@ -18,14 +19,14 @@ import (
 )
 
 // Server answers bulk requests as Elasticsearch does, and keeps the documents. Whatever is not a bulk
-// request of well-formed create actions fails the test, and so does a document of samples that the
+// request of well-formed create and index actions fails the test, and so does a document of samples that the
 // mappings do not know. It is safe for concurrent use.
 type Server struct {
 	t testing.TB
 
 	mu        sync.Mutex
 	documents []Document
-	taken     map[string]bool // index and id of each document
+	taken     map[string]int // where in documents is which, by index and id
 	requests  []Request
 	faults    []Fault // of the next requests
 	standing  Fault   // of the requests behind those
@@ -37,6 +38,7 @@ type Server struct {
 type Document struct {
 	Index, ID string
 	Source    json.RawMessage
+	Anew      bool // sent by the action index, which replaces a document, and not by create
 }
 
 // Request is a request that came in.
@@ -49,7 +51,7 @@ type Request struct {
 }
 
 // New makes a server that takes everything.
-func New(t testing.TB) *Server { return &Server{t: t, taken: map[string]bool{}} }
+func New(t testing.TB) *Server { return &Server{t: t, taken: map[string]int{}} }
 
 // Listen makes the server answer at a URL of its own, until the test ends.
 func (s *Server) Listen() (url string) {
@@ -147,7 +149,7 @@ func (s *Server) answer(r *http.Request, body []byte, fault Fault) (status int, 
 	return http.StatusOK, answer, len(sent)
 }
 
-// parse reads a body of create actions, each followed by its document.
+// parse reads a body of actions, each followed by its document.
 func parse(header http.Header, body []byte) ([]Document, error) {
 	if kind := header.Get("Content-Type"); kind != "application/x-ndjson" {
 		return nil, fmt.Errorf("its Content-Type is %q", kind)
@@ -167,8 +169,8 @@ func parse(header http.Header, body []byte) ([]Document, error) {
 	return ParseBulk(body)
 }
 
-// ParseBulk cuts a bulk body into its documents. It returns an error for whatever is not a create
-// action and a document in turn, each in one line.
+// ParseBulk cuts a bulk body into its documents. It returns an error for whatever is not a create or
+// index action and a document in turn, each in one line.
 func ParseBulk(body []byte) ([]Document, error) {
 	var documents []Document
 	for len(body) > 0 {
@@ -190,18 +192,19 @@ func ParseBulk(body []byte) ([]Document, error) {
 }
 
 func parseEntry(action, source []byte) (Document, error) {
-	var line struct {
-		Create *struct {
-			Index string `json:"_index"`
-			ID    string `json:"_id"`
-		} `json:"create"`
+	type target struct {
+		Index string `json:"_index"`
+		ID    string `json:"_id"`
 	}
+	var line struct{ Create, Index *target }
 	decoder := json.NewDecoder(bytes.NewReader(action))
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&line); err != nil || line.Create == nil || line.Create.Index == "" || line.Create.ID == "" {
-		return Document{}, fmt.Errorf("not a create action with index and id: %s", action)
+	err := decoder.Decode(&line)
+	to := cmp.Or(line.Create, line.Index)
+	if err != nil || to == nil || to.Index == "" || to.ID == "" {
+		return Document{}, fmt.Errorf("not an action with index and id: %s", action)
 	}
-	document := Document{line.Create.Index, line.Create.ID, bytes.Clone(source)}
+	document := Document{to.Index, to.ID, bytes.Clone(source), line.Index != nil}
 	if strings.Contains(document.Index, "-metrics-") {
 		if err := mappings.Validate(mappings.Metrics, source); err != nil {
 			return document, fmt.Errorf("%w: %.1000s", err, source)
@@ -219,7 +222,7 @@ func (s *Server) take(sent []Document, fault Fault) []byte {
 	for i, document := range sent {
 		item := s.takeOne(i, document, fault)
 		answer.Errors = answer.Errors || item["error"] != nil
-		answer.Items = append(answer.Items, map[string]map[string]any{"create": item})
+		answer.Items = append(answer.Items, map[string]map[string]any{document.action(): item})
 	}
 	text, err := json.Marshal(answer)
 	if err != nil {
@@ -240,11 +243,23 @@ func (s *Server) takeOne(i int, document Document, fault Fault) map[string]any {
 		}
 	}
 	key := document.Index + "/" + document.ID
-	if s.taken[key] {
+	at, there := s.taken[key]
+	switch {
+	case there && document.Anew:
+		s.documents[at] = document
+		return map[string]any{"status": http.StatusOK}
+	case there:
 		conflict := ItemError{http.StatusConflict, "version_conflict_engine_exception", "[" + document.ID + "]: version conflict, document already exists"}
 		return conflict.item()
 	}
-	s.taken[key] = true
+	s.taken[key] = len(s.documents)
 	s.documents = append(s.documents, document)
 	return map[string]any{"status": http.StatusCreated}
+}
+
+func (d Document) action() string {
+	if d.Anew {
+		return "index"
+	}
+	return "create"
 }

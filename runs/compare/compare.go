@@ -55,7 +55,7 @@ const noSeries = "no such series"
 // trends compares every percentile of every trend.
 func (c *comparison) trends() {
 	for _, key := range keys(c, func(r *Run) map[Key]Trend { return r.Trends }) {
-		unit := c.unit(key)
+		unit := c.contender.Trends[key].Unit // where it has none, nothing is judged
 		for _, p := range c.Percentiles {
 			rule := c.ratios(c.delta(p), c.higher(key.Metric, false))
 			if unit == Milliseconds {
@@ -69,19 +69,6 @@ func (c *comparison) trends() {
 			})
 		}
 	}
-}
-
-// unit is that of a trend: a metric has the same in all runs.
-func (c *comparison) unit(key Key) Unit {
-	if trend, ok := c.contender.Trends[key]; ok {
-		return trend.Unit
-	}
-	for _, run := range c.baseline {
-		if trend, ok := run.Trends[key]; ok {
-			return trend.Unit
-		}
-	}
-	return Number
 }
 
 // rates compares every rate.
@@ -224,11 +211,14 @@ func keys[V any](c *comparison, of func(*Run) map[Key]V) []Key {
 	return slices.SortedFunc(maps.Keys(set), Key.compare)
 }
 
+// guards are the metrics that must be no worse for anything to be called better.
+var guards = []string{failed, checks, dropped, requests, iterations}
+
 // withholdBetter takes "better" back where less was asked or more went wrong: both make for fast answers.
 func (c *comparison) withholdBetter() {
 	culprits := map[Key]bool{}
 	for _, row := range c.report.Rows {
-		if row.Verdict == Worse && slices.Contains([]string{failed, checks, requests, iterations, dropped}, row.Key.Metric) {
+		if row.Verdict == Worse && slices.Contains(guards, row.Key.Metric) {
 			culprits[row.Key] = true
 		}
 	}
@@ -246,7 +236,7 @@ func (c *comparison) withholdBetter() {
 // blame finds what is worse in the key's own part of the run, or in the whole run.
 func blame(culprits map[Key]bool, key Key) (culprit Key, found bool) {
 	for _, scope := range []Key{key, {Scope: WholeRun}} {
-		for _, metric := range []string{failed, checks, dropped, requests, iterations} {
+		for _, metric := range guards {
 			if culprit = scope.in(metric); culprits[culprit] {
 				return culprit, true
 			}

@@ -18,8 +18,8 @@ func ofTrend(t Trend, p float64) (e estimate, reason string) {
 	if t.Whole == nil || t.Whole.Count() == 0 {
 		return e, "no values"
 	}
-	if beyond := float64(t.Whole.Count()) / Sections * min(p, 1-p); beyond < 5-1e-9 {
-		return e, fmt.Sprintf("too few samples: %d, it takes %.0f", t.Whole.Count(), math.Ceil(5*Sections/min(p, 1-p)-1e-6))
+	if n, needed := t.Whole.Count(), samplesFor(p); n < needed {
+		return e, fmt.Sprintf("too few samples: %d, it takes %d", n, needed)
 	}
 	q, ok := t.Whole.Quantile(p)
 	if !ok {
@@ -32,6 +32,10 @@ func ofTrend(t Trend, p float64) (e estimate, reason string) {
 	e.within, reason = sectioning(t.Tenths, p, e.theta)
 	return e, reason
 }
+
+// samplesFor is how many values it takes for five of each tenth to lie beyond a percentile. The small
+// term is against 1−p being a little less than what it stands for.
+func samplesFor(p float64) int64 { return int64(math.Ceil(5*Sections/min(p, 1-p) - 1e-6)) }
 
 // sectioning is the variance of a run's theta by its tenths, centred on the run's own value.
 func sectioning(tenths [Sections]Quantiles, p, theta float64) (variance float64, reason string) {

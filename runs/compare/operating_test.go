@@ -18,8 +18,8 @@ import (
 
 // The tables in testdata say how often the rule gives each verdict on simulated runs, in percent of 400 pairs.
 // operating-characteristics.csv was made by another implementation of the rule; its p99 figures fit 5 % as the
-// least difference that matters, not the default of 10 %. default-p99.csv is p99 with the default, made by this one from
-// other random numbers.
+// least difference that matters, not the default of 10 %. default-p99.csv is p99 with that default, made
+// by this one from other random numbers.
 const publishedTrials = 400
 
 // The load: 300 s of 100 requests a second, log-normal with a tail of 1 % that takes four times as long,

@@ -125,7 +125,7 @@ const thresholdsCrossed = 99
 
 // past is the run that the file is: its id comes from its content.
 func (d *demo) past() (run, error) {
-	source, err := ingest.Open(filepath.Join(d.root, pastFile), nil)
+	source, err := ingest.Open(filepath.Join(d.root, pastFile), nil, nil)
 	if err != nil {
 		return run{}, err
 	}

@@ -63,7 +63,7 @@ func TestTemplateIsLookedForAfterAnOutage(t *testing.T) {
 	require.Zero(t, o.code, o.stderr)
 	assert.Contains(t, o.stderr, "takes documents again")
 	assert.Contains(t, o.stderr, "all delivered")
-	assert.True(t, s.hasTemplate(t))
+	assert.True(t, s.hasTemplate(t), o.stderr)
 	assert.NotZero(t, s.count(t))
 	s.requireValid(t)
 }

@@ -28,8 +28,8 @@ func TestSecondUploadAddsNothing(t *testing.T) {
 
 		for _, again := range []string{file, packed} {
 			o := s.upload(again).run(t, 0)
-			assert.Contains(t, o.stdout, again+"  run "+first.RunID+" (test checkout, ")
-			assert.Contains(t, o.stdout, "is already there: nothing to add")
+			assert.Contains(t, o.stdout, again+"  run "+first.RunID)
+			assert.Contains(t, o.stdout, "already there: nothing to add")
 			second := s.load(t, again)
 			assert.Zero(t, second.Created)
 			assert.Equal(t, first.Documents, second.Existing)

@@ -1,0 +1,162 @@
+package k6output
+
+import (
+	"math"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.k6.io/k6/v2/metrics"
+
+	"github.com/k6es/k6es/ingest/ingesttest"
+)
+
+func TestNewAndStopWithoutStartTouchNothing(t *testing.T) {
+	t.Parallel()
+	server := newCluster(t)
+	o, hook := newOutput(t, server.url)
+	assert.Equal(t, "elasticsearch ("+server.url+` · not asked yet · run run-1 "nightly")`, o.Description())
+	require.NoError(t, o.Stop())
+	require.NoError(t, o.StopWithTestError(nil))
+	assert.Zero(t, server.asked())
+	assert.Empty(t, lines(hook))
+}
+
+func TestNewNamesTheOptionThatIsWrong(t *testing.T) {
+	t.Parallel()
+	params, _ := testParams(t, "http://localhost:9200,indxPrefix=x")
+	_, err := New(params)
+	require.ErrorContains(t, err, `--out elasticsearch=…: unknown option "indxPrefix"; did you mean "index-prefix"?`)
+}
+
+func TestRunIsNamed(t *testing.T) {
+	t.Parallel()
+	params, _ := testParams(t, "")
+	delete(params.Environment, "K6_ELASTICSEARCH_RUN_ID")
+	params.ScriptOptions.RunTags = map[string]string{"testid": "812"}
+	o, err := New(params)
+	require.NoError(t, err)
+	assert.Equal(t, "812", o.(*Output).run.ID)
+	assert.Equal(t, "checkout", o.(*Output).run.Test)
+
+	params.ScriptOptions.RunTags = nil
+	one, err := New(params)
+	require.NoError(t, err)
+	two, err := New(params)
+	require.NoError(t, err)
+	assert.NotEqual(t, one.(*Output).run.ID, two.(*Output).run.ID)
+	assert.NotEqual(t, one.(*Output).run.Instance, two.(*Output).run.Instance)
+}
+
+func TestRunArrives(t *testing.T) {
+	t.Parallel()
+	server, samples := newCluster(t), newRunSamples()
+	o, hook := newOutput(t, server.url)
+	require.NoError(t, o.Start())
+	assert.Equal(t, "elasticsearch ("+server.url+` · Elasticsearch OSS 7.10.2 · run run-1 "nightly")`, o.Description())
+	const requests = 1500
+	for i := range requests {
+		o.AddMetricSamples([]metrics.SampleContainer{samples.request(time.Duration(i) * time.Millisecond)})
+	}
+	require.NoError(t, o.Stop())
+	assert.Len(t, server.Documents(), requests)
+	require.Len(t, lines(hook), 1)
+	assert.Regexp(t, `^info: 4,500 samples in 1,500 documents, all delivered \([0-9.]+ kB sent\)$`, lines(hook)[0])
+
+	require.NoError(t, o.Stop(), "again")
+	require.NoError(t, o.StopWithTestError(assert.AnError))
+	o.AddMetricSamples([]metrics.SampleContainer{samples.request(0)})
+	assert.Len(t, lines(hook), 1)
+}
+
+func TestSamplesThatAreNoNumbersAreCounted(t *testing.T) {
+	t.Parallel()
+	server, samples := newCluster(t), newRunSamples()
+	o, hook := newOutput(t, server.url)
+	require.NoError(t, o.Start())
+	batch := []metrics.SampleContainer{samples.request(0)}
+	for _, value := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+		batch = append(batch, samples.sample(samples.builtin.HTTPReqDuration, time.Second, value))
+	}
+	o.AddMetricSamples(batch)
+	require.NoError(t, o.Stop())
+	require.Len(t, lines(hook), 2)
+	assert.Equal(t, "warning: a sample of http_req_duration is NaN, which is not a number that can be stored", lines(hook)[0])
+	assert.Regexp(t, `^warning: 3 samples in 1 documents, 1 delivered \([0-9]+ B sent\); 3 samples without a finite value left out$`, lines(hook)[1])
+}
+
+func TestRejectedDocumentsAreCounted(t *testing.T) {
+	t.Parallel()
+	server, samples := newCluster(t), newRunSamples()
+	server.Judge(func(ingesttest.Document) *ingesttest.ItemError {
+		return &ingesttest.ItemError{Status: http.StatusBadRequest, Type: "mapper_parsing_exception", Reason: "no"}
+	})
+	o, hook := newOutput(t, server.url)
+	require.NoError(t, o.Start())
+	o.AddMetricSamples([]metrics.SampleContainer{samples.request(0), samples.request(time.Second)})
+	require.NoError(t, o.Stop())
+	report := lines(hook)[len(lines(hook))-1]
+	assert.Regexp(t, `^warning: 6 samples in 2 documents, 0 delivered \(.* sent\); 2 documents rejected \(kept in .*/rejects\)$`, report)
+	assert.FileExists(t, o.rejects.Path)
+}
+
+func TestServerThatIsDownDoesNotHinderTheRun(t *testing.T) {
+	t.Parallel()
+	samples := newRunSamples()
+	o, hook := newOutput(t, "http://127.0.0.1:1,stop-timeout=300ms")
+	require.NoError(t, o.Start())
+	assert.Equal(t, `elasticsearch (http://127.0.0.1:1 · does not answer · run run-1 "nightly")`, o.Description())
+	o.AddMetricSamples([]metrics.SampleContainer{samples.request(0), samples.request(time.Second)})
+	begun := time.Now()
+	require.NoError(t, o.Stop())
+	assert.Less(t, time.Since(begun), 2*time.Second)
+	logged := lines(hook)
+	assert.Equal(t, "warning: http://127.0.0.1:1 does not answer (connection refused); samples wait in memory (64MiB at most) until it does", logged[0])
+	assert.Regexp(t, `^warning: 6 samples in 2 documents, 0 delivered \(0 B sent\); 2 documents not delivered \(the 300ms of stop-timeout were over\)`, logged[len(logged)-1])
+}
+
+func TestServerThatHangsHindersNeitherTheRunNorItsEnd(t *testing.T) {
+	t.Parallel()
+	server, samples := newCluster(t), newRunSamples()
+	server.Always(ingesttest.Fault{Delay: ingesttest.Forever})
+	o, hook := newOutput(t, server.url+",memory=64KiB,bulk-size=1KiB,flush-period=10ms,stop-timeout=500ms")
+	require.NoError(t, o.Start())
+	var longest time.Duration
+	for i := range 3000 {
+		batch := []metrics.SampleContainer{samples.request(time.Duration(i) * time.Millisecond)}
+		begun := time.Now()
+		o.AddMetricSamples(batch)
+		longest = max(longest, time.Since(begun))
+	}
+	assert.Less(t, longest, 500*time.Millisecond, "never waits for the server")
+	begun := time.Now()
+	require.NoError(t, o.Stop())
+	assert.Less(t, time.Since(begun), 3*time.Second)
+	stats := o.writer.Stats()
+	assert.Equal(t, int64(3*3000), int64(o.pipeline.Samples())+o.queue.lost(), "no sample goes uncounted") //nolint:gosec // small
+	assert.Equal(t, int64(o.pipeline.Documents()), stats.Undelivered)                                      //nolint:gosec // small
+	assert.Contains(t, lines(hook)[len(lines(hook))-1], "documents not delivered")
+}
+
+func TestStartRefusesWhatCannotWork(t *testing.T) {
+	t.Parallel()
+	server := newCluster(t)
+	server.status = http.StatusUnauthorized
+	params, _ := testParams(t, server.url)
+	params.Environment["K6_ELASTICSEARCH_USER"], params.Environment["K6_ELASTICSEARCH_PASSWORD"] = "k6", "geheim"
+	o, err := New(params)
+	require.NoError(t, err)
+	err = o.Start()
+	require.ErrorContains(t, err, `answered 401 (wrong user or password for "k6")`)
+	assert.NotContains(t, err.Error(), "geheim")
+	require.NoError(t, o.Stop(), "as if it had never been started")
+
+	server.status = http.StatusForbidden
+	o, hook := newOutput(t, server.url)
+	require.NoError(t, o.Start())
+	assert.Contains(t, o.Description(), "· answered 403 ·")
+	require.NoError(t, o.Stop())
+	assert.NotEmpty(t, lines(hook))
+}
