@@ -99,6 +99,7 @@ func (l look) runs(all []*runs.Document) string {
 		for i, d := range all {
 			t.rows[i][5].text = compact(d.K6.Summary.Requests)
 		}
+		t.squeeze()
 	}
 	return t.String()
 }

@@ -60,9 +60,9 @@ func passedRun() *runs.Document {
 func TestListIn80Columns(t *testing.T) {
 	t.Parallel()
 	assert.Equal(t, strings.TrimPrefix(`
-WHEN             TEST      RUN            STATUS  TIME  REQS  RPS  FAILED    P95
-today 10:31      checkout  #812 p…1b2c3d  failed   5 m  298k  994  0.12 %  214 ms
-yesterday 02:31  checkout  nightl…0f1c ★  passed   5 m  298k  994     0 %  172 ms`, "\n"), lookAt(80).runs([]*runs.Document{failedRun(), passedRun()}))
+WHEN             TEST      RUN                STATUS  TIME REQS RPS FAILED   P95
+today 10:31      checkout  #812 pr-77@a1b2c3d  failed    5m 298k 994  0.12% 214ms
+yesterday 02:31  checkout  nightly…99e0f1c ★  passed    5m 298k 994     0% 172ms`, "\n"), lookAt(80).runs([]*runs.Document{failedRun(), passedRun()}))
 }
 
 func TestListHasMoreColumnsWhereThereIsRoom(t *testing.T) {
@@ -250,7 +250,7 @@ func TestNumbersForPeople(t *testing.T) {
 	for n, want := range map[float64]string{0: "0", 99_999: "99,999", 298_114: "298k", 1_250_000: "1.2M", 123_456_789: "123M"} {
 		assert.Equal(t, want, compact(n), n)
 	}
-	for step, want := range map[float64]float64{0: 1, .03: .05, 8.6: 10, 12: 20, 21: 25, 30: 50, 100: 100, 101: 200} {
+	for step, want := range map[float64]float64{0: 1, .03: .03, .031: .04, 8.6: 10, 12: 15, 21: 25, 30: 30, 100: 100, 101: 150} {
 		assert.InEpsilon(t, want, niceStep(step), 1e-9, step)
 	}
 }

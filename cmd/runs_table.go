@@ -80,6 +80,17 @@ func (t *table) natural() int {
 	return t.total(func(c column) bool { return !c.extra })
 }
 
+// squeeze takes the blanks out of numbers: 5m for 5 m.
+func (t *table) squeeze() {
+	for i, c := range t.columns {
+		for _, row := range t.rows {
+			if c.right {
+				row[i].text = strings.ReplaceAll(row[i].text, " ", "")
+			}
+		}
+	}
+}
+
 func (t *table) measure() {
 	for i := range t.columns {
 		c := &t.columns[i]

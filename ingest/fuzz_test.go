@@ -185,7 +185,7 @@ func FuzzSource(f *testing.F) {
 	f.Fuzz(func(t *testing.T, content []byte) {
 		source, err := ingest.Open("-", bytes.NewReader(content), io.Discard)
 		if err != nil {
-			assert.True(t, strings.HasPrefix(err.Error(), "- "), "%v", err)
+			assert.True(t, strings.HasPrefix(err.Error(), "stdin "), "%v", err)
 			return
 		}
 		defer source.Close()

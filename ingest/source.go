@@ -112,14 +112,18 @@ func (s *Source) Close() error {
 
 // Samples returns a reader of the samples; it can be asked for once.
 func (s *Source) Samples(registry *Registry) SampleReader {
-	name := s.Name
-	if name == "-" {
-		name = "stdin"
-	}
 	if s.Format == FormatCSV {
-		return NewCSVReader(s.content, name, registry)
+		return NewCSVReader(s.content, s.label(), registry)
 	}
-	return NewJSONReader(s.content, name, registry)
+	return NewJSONReader(s.content, s.label(), registry)
+}
+
+// label is how messages call the file.
+func (s *Source) label() string {
+	if s.Name == "-" {
+		return "stdin"
+	}
+	return s.Name
 }
 
 // Instance is the k6.instance of the file's samples: the beginning of the fingerprint.
@@ -137,18 +141,18 @@ func (s *Source) RunID() string {
 func (s *Source) recognise() error {
 	magic, content, err := peek(s, 4)
 	if err != nil {
-		return fmt.Errorf("cannot read %s: %w", s.Name, reason(err))
+		return fmt.Errorf("cannot read %s: %w", s.label(), reason(err))
 	}
 	plain := content
 	if content, err = s.decompress(magic, content); err != nil {
-		return fmt.Errorf("%s is damaged: %w", s.Name, err)
+		return fmt.Errorf("%s is damaged: %w", s.label(), err)
 	}
 	if content == plain && s.Name == "-" {
 		content = s.separate(content)
 	}
 	head, content, err := peek(content, fingerprinted)
 	if err != nil && len(head) == 0 {
-		return fmt.Errorf("%s is damaged: %w", s.Name, describeDamage(err))
+		return fmt.Errorf("%s is damaged: %w", s.label(), describeDamage(err))
 	}
 	s.fingerprint = sha256.Sum256(head)
 	s.content = content
@@ -236,7 +240,7 @@ func (s *Source) judge(head []byte, content io.Reader) error {
 	text := bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\ufeff")), " \t\r\n")
 	switch {
 	case len(text) == 0:
-		return fmt.Errorf("%s is empty: there is no k6 sample in it", s.Name)
+		return fmt.Errorf("%s is empty: there is no k6 sample in it", s.label())
 	case text[0] == '{':
 		s.Format = FormatJSON
 		s.content = skipMark(head, content)
@@ -246,7 +250,7 @@ func (s *Source) judge(head []byte, content io.Reader) error {
 		return nil
 	}
 	return fmt.Errorf("%s is neither k6's JSON (k6 run --out json=FILE) nor its CSV (k6 run --out csv=FILE): it begins with %q",
-		s.Name, shorten(text[:min(len(text), 40)]))
+		s.label(), shorten(text[:min(len(text), 40)]))
 }
 
 // skipMark passes over a byte order mark.
@@ -279,7 +283,7 @@ func (s *Source) notSummary(text []byte) error {
 		return nil
 	}
 	return fmt.Errorf("%s is %s: it has totals, but no samples to load. "+
-		"Record samples with k6 run --out json=FILE.json.gz, and upload that file", s.Name, kind)
+		"Record samples with k6 run --out json=FILE.json.gz, and upload that file", s.label(), kind)
 }
 
 // topKeys lists the keys of a JSON object as far as the text goes.

@@ -39,6 +39,10 @@ func Ensure(ctx context.Context, client Client, opts Options, mayInstall bool) e
 	if elastic.IsStatus(err, http.StatusForbidden) && !mayInstall {
 		return nil
 	}
+	if elastic.IsStatus(err, http.StatusForbidden) {
+		return fmt.Errorf("looking for the templates: %w. When an administrator has installed them (`k6es setup`), "+
+			"say so with K6_ELASTICSEARCH_SETUP=off", err)
+	}
 	if err != nil {
 		return fmt.Errorf("looking for the templates: %w", err)
 	}

@@ -126,7 +126,7 @@ func (t *textWriter) visible(scope compare.Scope) (rows []compare.Row, hidden in
 	calm := 0
 	for _, row := range t.c.Report.Rows {
 		switch {
-		case row.Key.Scope != scope:
+		case row.Key.Scope != scope, scope == compare.Scenario && !t.All && t.oneScenario():
 		case t.All, scope == compare.WholeRun, row.Verdict != compare.Same:
 			rows = append(rows, row)
 		case headline(row) && calm < unchanged:
@@ -137,6 +137,17 @@ func (t *textWriter) visible(scope compare.Scope) (rows []compare.Row, hidden in
 		}
 	}
 	return rows, hidden
+}
+
+// oneScenario says whether there is only one scenario, which is the whole run once more.
+func (t *textWriter) oneScenario() bool {
+	names := map[string]bool{}
+	for _, row := range t.c.Report.Rows {
+		if row.Key.Scope == compare.Scenario {
+			names[row.Key.Name] = true
+		}
+	}
+	return len(names) < 2
 }
 
 // headline says whether the row stands for its scenario or request when nothing changed there.
