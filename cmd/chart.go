@@ -17,7 +17,7 @@ const (
 	chartMargin = 18 // columns beside the chart: for the labels on its left, and half of the last time on its right
 	labelWidth  = 11
 	chartWidest = 120
-	timeTicks   = 5
+	timeTicks   = 5 // at most
 )
 
 // chartColumns is how many moments a chart has room for.
@@ -78,7 +78,7 @@ func (l look) plot(p95 []float64, width int, start time.Time, t *runs.Timeline) 
 		asciigraph.Height(chartHeight), asciigraph.Width(width), asciigraph.LowerBound(0),
 		asciigraph.UpperBound(chartHeight * niceStep(slowest/chartHeight)), asciigraph.Offset(3),
 		asciigraph.YAxisValueFormatter(axisMillis),
-		asciigraph.XAxisRange(0, whole.Seconds()), asciigraph.XAxisTickCount(timeTicks),
+		asciigraph.XAxisRange(0, whole.Seconds()), asciigraph.XAxisTickCount(max(2, min(timeTicks, int(whole.Seconds())+1))),
 		asciigraph.XAxisValueFormatter(func(seconds float64) string {
 			return start.Add(time.Duration(seconds * float64(time.Second))).In(l.zone).Format(layout)
 		}),

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"regexp"
@@ -174,7 +175,7 @@ func (r runsCommand) ask(question string, yes bool) error {
 	case "y", "yes":
 		return nil
 	default:
-		return fmt.Errorf("nothing was deleted")
+		return errors.New("nothing was deleted")
 	}
 }
 

@@ -61,7 +61,7 @@ func TestListIn80Columns(t *testing.T) {
 	t.Parallel()
 	assert.Equal(t, strings.TrimPrefix(`
 WHEN             TEST      RUN                STATUS  TIME REQS RPS FAILED   P95
-today 10:31      checkout  #812 pr-77@a1b2c3d  failed    5m 298k 994  0.12% 214ms
+today 10:31      checkout  #812 pr-…@a1b2c3d  failed    5m 298k 994  0.12% 214ms
 yesterday 02:31  checkout  nightly…99e0f1c ★  passed    5m 298k 994     0% 172ms`, "\n"), lookAt(80).runs([]*runs.Document{failedRun(), passedRun()}))
 }
 

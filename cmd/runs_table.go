@@ -119,8 +119,8 @@ func (t *table) total(counts func(column) bool) int {
 
 // fit chooses the columns, and how wide those are that may be cut.
 func (t *table) fit() (shown []int) {
-	t.tight = t.natural() > t.look.width
-	left := t.look.width - t.natural()
+	t.tight = t.natural() > t.width
+	left := t.width - t.natural()
 	for i, c := range t.columns {
 		switch {
 		case !c.extra:

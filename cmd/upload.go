@@ -22,7 +22,7 @@ import (
 )
 
 type uploadOptions struct {
-	stdout, join    bool
+	stdout          bool
 	output, summary string
 	types           map[string]string
 }
@@ -44,7 +44,6 @@ func newUpload(env Env) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&options.stdout, "stdout", false, "write the bulk requests to standard output instead of sending them")
-	flags.BoolVar(&options.join, "append", false, "with --run-id: the files become one run together with what has that id already")
 	flags.StringVar(&options.output, "output", "text", "how to tell the result: text or json")
 	flags.StringVar(&options.summary, "summary", "", "k6's end-of-test summary of the file's run: its verdicts on thresholds are taken over")
 	flags.StringToStringVar(&options.types, "metric-type", nil, "`type` of a custom metric in a CSV file, name=counter, gauge, rate or trend (repeatable)")
@@ -114,7 +113,7 @@ func (env Env) upload(ctx context.Context, flags *pflag.FlagSet, options uploadO
 	if options.summary != "" && len(files) > 1 {
 		return usageError("one --summary for %d files: upload them one by one", len(files))
 	}
-	if cfg.RunID != "" && len(files) > 1 && !options.join {
+	if cfg.RunID != "" && len(files) > 1 && !cfg.Append {
 		return usageError("one --run-id for %d files: say --append to make them one run", len(files))
 	}
 	if env.Terminal && !options.stdout {
@@ -361,7 +360,7 @@ func (l *load) origin() ci.Origin {
 
 // claim names the run.
 func (l *load) claim(ctx context.Context) error {
-	claim := runs.Claim{Append: l.options.join, Run: ingest.Run{
+	claim := runs.Claim{Append: l.config.Append, Run: ingest.Run{
 		ID: l.config.RunID, Name: l.config.RunName, Test: l.config.TestName,
 		Instance: l.source.Instance(), Labels: l.config.Labels,
 	}}

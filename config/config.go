@@ -46,6 +46,7 @@ type Config struct {
 	Setup       string // auto or off: whether a run may install templates
 
 	RunID    string // empty: the run chooses
+	Append   bool   // the run id may be that of a run that has ended
 	TestName string // empty: from the script or the file
 	RunName  string // empty: from CI, git or the time
 	RunNote  string

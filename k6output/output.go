@@ -143,6 +143,9 @@ func (o *Output) Start() error {
 		o.run.Name = runs.NameAt(time.Now())
 	}
 	o.store = &runs.Store{Client: client, Prefix: o.config.IndexPrefix}
+	if err := o.claim(); err != nil {
+		return err
+	}
 	o.recorder = runs.NewRecorder(o.facts(origin), o.run.Instance, o.thresholdSources())
 	o.rejects = &ingest.Rejects{Path: o.rejectsFile()}
 	options := o.config.LiveWriter()

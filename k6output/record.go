@@ -31,6 +31,29 @@ func (o *Output) SetThresholds(thresholds map[string]metrics.Thresholds) { o.thr
 
 var _ output.WithThresholds = (*Output)(nil)
 
+// claim makes sure that the run id is not that of a run that has ended: somebody chose it, then it is
+// refused; or it is a tag testid that is the same in every run, then a new one is made from it. A server
+// that does not answer is asked nothing.
+func (o *Output) claim() error {
+	if o.config.Append {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
+	defer cancel()
+	ended, err := o.store.Ended(ctx, o.run.ID)
+	if err != nil || ended == nil {
+		return nil //nolint:nilerr // what keeps the server from answering is told when samples are sent
+	}
+	if o.config.RunID != "" {
+		return errext.WithExitCodeIfNone(
+			&runs.TakenError{RunID: o.run.ID, Test: ended.K6.Test, Name: ended.K6.Run.Name}, exitcodes.InvalidConfig)
+	}
+	taken := o.run.ID
+	o.run.ID = fmt.Sprintf("%s-%08x", taken, o.run.Instance>>32)
+	o.log.Warnf("run id %q (tag testid) already belongs to another run; this run is %q", taken, o.run.ID)
+	return nil
+}
+
 // thresholdSources lists the thresholds, in a certain order.
 func (o *Output) thresholdSources() []runs.ThresholdSource {
 	var sources []runs.ThresholdSource

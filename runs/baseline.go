@@ -98,9 +98,21 @@ func (s *Store) Latest(ctx context.Context, test string, n int) (*Document, erro
 	case err != nil:
 		return nil, err
 	case len(found) <= n:
-		return nil, &UnknownRunError{Ref: ref, Why: fmt.Sprintf("there are only %d runs of test %q", len(found), test)}
+		return nil, &UnknownRunError{Ref: ref, Why: fewRuns(len(found), test)}
 	}
 	return s.open(ctx, found[n].K6.Run.ID)
+}
+
+// fewRuns says how many runs of a test there are.
+func fewRuns(n int, test string) string {
+	switch n {
+	case 0:
+		return fmt.Sprintf("there is no run of test %q", test)
+	case 1:
+		return fmt.Sprintf("there is only 1 run of test %q", test)
+	default:
+		return fmt.Sprintf("there are only %d runs of test %q", n, test)
+	}
 }
 
 // FindOf is Find, but latest and latest~N mean runs of the test, where one is named.

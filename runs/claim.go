@@ -50,8 +50,8 @@ type TakenError struct{ RunID, Test, Name string }
 
 // Error says so, and the ways out.
 func (e *TakenError) Error() string {
-	return fmt.Sprintf("run id %q already belongs to another source (test %q, run %q). Choose another --run-id, leave it out, "+
-		"or say --append to make both one run on purpose", e.RunID, e.Test, e.Name)
+	return fmt.Sprintf("run id %q already belongs to another source (test %q, run %q). Choose another run id, leave it out, "+
+		"or say append (--append, K6_ELASTICSEARCH_APPEND=true) to make both one run on purpose", e.RunID, e.Test, e.Name)
 }
 
 // RenamedError is a file that is there already under another test, name or label.

@@ -73,7 +73,7 @@ func TestClaimOfAnIDThatAnotherSourceHas(t *testing.T) {
 	var taken *runs.TakenError
 	require.ErrorAs(t, err, &taken)
 	assert.EqualError(t, err, `run id "812" already belongs to another source (test "checkout", run "nightly"). `+
-		`Choose another --run-id, leave it out, or say --append to make both one run on purpose`)
+		`Choose another run id, leave it out, or say append (--append, K6_ELASTICSEARCH_APPEND=true) to make both one run on purpose`)
 
 	together := wish("812", runs.FromOption)
 	together.Append = true

@@ -2,10 +2,13 @@ package runs
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 
+	"github.com/k6es/k6es/elastic"
 	"github.com/k6es/k6es/ingest"
 	"github.com/k6es/k6es/runs/series"
 )
@@ -146,8 +149,43 @@ func (r *Recorder) part(o Outcome, start, end, now time.Time) (Part, error) {
 	return p, nil
 }
 
-// Record stores a snapshot: the series first, so that a run that is there can be compared.
+// How often a snapshot is tried to be stored, and the pause after the first attempt, which doubles with
+// each: eight seconds in all.
+const (
+	maxAttempts = 6
+	firstPause  = 250 * time.Millisecond
+)
+
+// Record stores a snapshot: the series first, so that a run that is there can be compared. It tries
+// again for some seconds while the server is busy or away.
 func (s *Store) Record(ctx context.Context, snapshot *Snapshot) error {
+	pause := firstPause
+	for range maxAttempts - 1 {
+		err := s.record(ctx, snapshot)
+		if !passing(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pause):
+			pause *= 2
+		}
+	}
+	return s.record(ctx, snapshot)
+}
+
+// passing says whether an error is one that may be gone soon.
+func passing(err error) bool {
+	var answer *elastic.Error
+	if errors.As(err, &answer) {
+		return answer.Status == http.StatusTooManyRequests || answer.Status >= http.StatusInternalServerError
+	}
+	var connection *elastic.ConnectionError
+	return errors.As(err, &connection)
+}
+
+func (s *Store) record(ctx context.Context, snapshot *Snapshot) error {
 	if err := s.saveSeries(ctx, snapshot.writes); err != nil {
 		return err
 	}

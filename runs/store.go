@@ -170,6 +170,27 @@ func (s *Store) Load(ctx context.Context, id string) (*Document, error) {
 	return d, err
 }
 
+// Ended returns the run of that id if there is one and none of its instances goes on; else nil.
+func (s *Store) Ended(ctx context.Context, id string) (*Document, error) {
+	d, err := s.Load(ctx, id)
+	var unknown *UnknownRunError
+	if errors.As(err, &unknown) {
+		return nil, nil //nolint:nilnil // there is none, and that is well
+	}
+	if err != nil {
+		return nil, err
+	}
+	parts, err := d.parts()
+	if err != nil {
+		return nil, err
+	}
+	m, err := merge(parts, s.now())
+	if err != nil || m.Status == Running {
+		return nil, err
+	}
+	return d, nil
+}
+
 // Known is how many samples of a file an earlier upload found; 0 if there was none, or if the user may
 // not look.
 func (s *Store) Known(ctx context.Context, run ingest.Run) (uint64, error) {
