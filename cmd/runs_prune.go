@@ -81,9 +81,7 @@ func (r runsCommand) prune(cmd *cobra.Command, o pruneOptions) error {
 		fmt.Fprintf(r.env.Out, "%s\nwould be deleted: %s\n", r.look(0).pruned(report), outcome(report))
 		return nil
 	}
-	if !o.yes {
-		fmt.Fprintln(r.env.Err, r.look(0).pruned(report))
-	}
+	fmt.Fprintln(r.env.Out, r.look(0).pruned(report))
 	if err := r.ask(fmt.Sprintf("Delete %s?", outcome(report)), o.yes); err != nil {
 		return err
 	}
@@ -100,7 +98,7 @@ func (r runsCommand) pruneNow(ctx context.Context, store *runs.Store, o runs.Pru
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(r.env.Out, "%s\ndeleted: %s\n", r.look(0).pruned(report), outcome(report))
+	fmt.Fprintf(r.env.Out, "deleted: %s\n", outcome(report))
 	return nil
 }
 

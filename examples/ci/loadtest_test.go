@@ -145,7 +145,8 @@ var providers = map[string]map[string]string{
 
 const sha = "a1b2c3d4e5f60718293a4b5c6d7e8f9012345678"
 
-// TestLoadtest runs a load test on main, and then one as each CI system would: real k6, real server.
+// TestLoadtest runs a load test on main, and then one as each CI system would: real k6, real server. How fast the
+// service is on a busy machine decides nothing.
 func TestLoadtest(t *testing.T) {
 	t.Parallel()
 	url := servertest.URL(t, servertest.FirstClass)
@@ -176,7 +177,7 @@ func TestLoadtest(t *testing.T) {
 			t.Parallel()
 			own := t.TempDir()
 			mine := with(vars)
-			mine["K6_ELASTICSEARCH_RUN_ID"], mine["GITHUB_STEP_SUMMARY"], mine["COMPARE_FLAGS"] = "run-"+provider, filepath.Join(own, "summary.md"), "--delta 500%"
+			mine["K6_ELASTICSEARCH_RUN_ID"], mine["GITHUB_STEP_SUMMARY"], mine["COMPARE_FLAGS"] = "run-"+provider, filepath.Join(own, "summary.md"), "--fail-on never"
 			want := 0
 			if provider == "gitlab" { // one of them crosses a threshold
 				mine["LIMIT"], want = "p(95)<0.0001", 99
