@@ -34,12 +34,13 @@ func newCompare(env Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "compare",
 		Short: "Compare a run with earlier ones, and fail when it became worse",
-		Long: "Compares a run, the contender, with its baseline: up to 10 earlier runs of the same\n" +
-			"test, environment and branch (of a change: the branch that it is to be merged\n" +
-			"into), or the runs and files that --baseline names. What counts is what differs\n" +
-			"by more than matters, and by more than equal runs differ anyway.\n\n" +
-			"A run is an id, a prefix of one, a name, latest, latest~1 or pinned; a file is one\n" +
-			"that k6 wrote with --out json or csv. With files on both sides no server is asked.\n\n" +
+		Long: "Compares a run, the contender, with its baseline: up to 10 earlier runs of the\n" +
+			"same test, environment and branch (of a change: the branch that it is to be\n" +
+			"merged into), or the runs and files that --baseline names. What counts is what\n" +
+			"differs by more than matters, and by more than equal runs differ anyway.\n\n" +
+			"A run is an id, a prefix of one, a name, latest, latest~1 or pinned; a file is\n" +
+			"one that k6 wrote with --out json or csv, plain, gzip or zstd. With files on both\n" +
+			"sides no server is asked.\n\n" +
 			"Exit codes: 0 not worse, or nothing could be judged, 1 error, 2 usage, 3 worse.",
 		Example: "  k6es compare\n" +
 			"  k6es compare --contender latest --baseline pinned --window 30s:\n" +

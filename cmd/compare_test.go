@@ -368,6 +368,7 @@ func TestCompareMillion(t *testing.T) {
 	got := s.compare(t)
 	took := time.Since(start)
 	require.Equal(t, cmd.ExitOK, got.code, got.err)
+	assert.Contains(t, got.out, "1,666.7 req/s")
 	t.Logf("compared in %s", took)
 	limit := time.Second
 	if raceDetector {

@@ -131,13 +131,13 @@ func (s *Store) fromTenths(ctx context.Context, d *Document, trend string) (*Tim
 type Problem struct {
 	Name    string // of the request
 	Status  int    // of the HTTP answer; 0 without one
-	Code    string // k6's error code; may be empty
+	Code    string // k6's error code; may be empty; of a pruned run, the class of status: 5xx
 	Message string // k6's error text; may be empty
 	Count   int64
 }
 
-// Problems lists the ways in which requests of a run failed, the most frequent first. None may also
-// mean that the samples were pruned. A status of 400 and above that the script expected is no problem.
+// Problems lists the ways in which requests of a run failed, the most frequent first. Of a run whose samples
+// were pruned only the classes of status are known. A status of 400 and above that the script expected is no problem.
 func (s *Store) Problems(ctx context.Context, d *Document) ([]Problem, error) {
 	s.catchUp(ctx, d)
 	terms := func(field string, size int, missing any, below map[string]any) map[string]any {
@@ -178,10 +178,34 @@ func (s *Store) Problems(ctx context.Context, d *Document) ([]Problem, error) {
 			}
 		}
 	}
+	if len(problems) == 0 && d.K6.Summary.Failed > 0 {
+		var err error
+		if problems, err = s.failedClasses(ctx, d); err != nil {
+			return nil, err
+		}
+	}
 	slices.SortStableFunc(problems, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Name, b.Name))
 	})
 	return problems, nil
+}
+
+// failedClasses are the failed requests by name and class of status, from the run's series.
+func (s *Store) failedClasses(ctx context.Context, d *Document) ([]Problem, error) {
+	all, err := s.LoadSeries(ctx, d.K6.Run.ID, SeriesFilter{Scopes: []series.Scope{series.Request}, Metrics: []string{"http_req_failed"}})
+	var problems []Problem
+	for _, doc := range all {
+		f := doc.K6.Series
+		if f.Passes == nil || *f.Passes == 0 {
+			continue
+		}
+		p := Problem{Name: doc.K6.Name, Code: f.Status, Count: *f.Passes}
+		if f.Status == "none" {
+			p.Code, p.Message = "", "no response"
+		}
+		problems = append(problems, p)
+	}
+	return problems, err
 }
 
 // level is one level of nested terms aggregations.

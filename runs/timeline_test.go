@@ -65,7 +65,12 @@ func TestTimelineOfAPrunedRun(t *testing.T) {
 	assert.InDelta(t, d.K6.Summary.Requests, requests, 1e-6)
 	problems, err := store.Problems(t.Context(), d)
 	require.NoError(t, err)
-	assert.Empty(t, problems)
+	var failed int64
+	for _, p := range problems {
+		failed += p.Count
+		assert.Contains(t, []string{"4xx", "5xx"}, p.Code)
+	}
+	assert.EqualValues(t, d.K6.Summary.Failed, failed)
 }
 
 func TestTimelineWithoutHTTP(t *testing.T) {

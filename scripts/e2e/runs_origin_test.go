@@ -2,13 +2,13 @@ package e2e
 
 import (
 	"encoding/base64"
+	"encoding/json"
+	"net/http"
 	"os"
 	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
-
-	"net/http"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -153,13 +153,16 @@ var base64Text = regexp.MustCompile(`"([A-Za-z0-9+/]{40,}={0,2})"`)
 func (s store) requireNoSecret(t testing.TB) {
 	t.Helper()
 	require.Equal(t, http.StatusOK, s.send(t, http.MethodPost, "/"+s.prefix+"-*/_refresh", nil, nil))
-	var found struct {
-		Hits struct {
-			Hits []struct {
-				Index  string `json:"_index"`
-				Source string
+	var found struct{ Hits struct{ Hits []json.RawMessage } }
+	s.send(t, http.MethodPost, "/"+s.prefix+"-*/_search", object{"size": 10_000}, &found)
+	require.NotEmpty(t, found.Hits.Hits)
+	for _, hit := range found.Hits.Hits {
+		assert.NotContains(t, string(hit), secret)
+		for _, encoded := range base64Text.FindAllSubmatch(hit, -1) {
+			text, err := base64.StdEncoding.DecodeString(string(encoded[1]))
+			if err == nil {
+				assert.NotContains(t, string(text), secret)
 			}
 		}
 	}
-	_ = found
 }
