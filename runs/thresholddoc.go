@@ -58,7 +58,7 @@ func (s *Store) saveThresholds(ctx context.Context, d *Document) error {
 		id := seriesID(d.K6.Run.ID, v.Metric, series.Key{Scope: "verdict", Selector: v.Expression})
 		doc := thresholdDocument{Timestamp: d.Timestamp, Event: eventFields{Dataset: "k6.threshold"}}
 		doc.K6.Run.ID, doc.K6.Run.Name, doc.K6.Test = d.K6.Run.ID, d.K6.Run.Name, d.K6.Test
-		doc.K6.Threshold = thresholdFields{v.Metric, v.Expression, v.Value, v.Crossed, v.Evaluated, v.By}
+		doc.K6.Threshold = thresholdFields(v)
 		action := map[string]any{"index": map[string]any{"_id": id}}
 		if err := errors.Join(encoder.Encode(action), encoder.Encode(doc)); err != nil {
 			return fmt.Errorf("encoding the verdict on %s %s: %w", v.Metric, v.Expression, err)

@@ -9,6 +9,7 @@ import (
 // Verdict is what a comparison says of the contender.
 type Verdict string
 
+// The verdicts.
 const (
 	Worse     Verdict = "worse"
 	Better    Verdict = "better"

@@ -21,6 +21,7 @@ const (
 // Scope is what part of a run a series covers.
 type Scope int
 
+// The scopes.
 const (
 	WholeRun Scope = iota
 	Scenario
@@ -61,6 +62,7 @@ func (k Key) in(metric string) Key {
 // Unit is what the values of a row are counted in.
 type Unit string
 
+// The units.
 const (
 	Number       Unit = ""
 	Milliseconds Unit = "ms"

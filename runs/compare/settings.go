@@ -9,6 +9,7 @@ import (
 // Direction says which way a metric gets better.
 type Direction int
 
+// The directions.
 const (
 	LowerIsBetter Direction = iota + 1
 	HigherIsBetter

@@ -12,7 +12,9 @@ import (
 func TestRunIDOfARunThatHasEnded(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, servertest.URL(t, servertest.FirstClass))
-	tiny := func(flags ...string) command { return k6Run(t, "../k6/tiny.js", append([]string{"--quiet"}, flags...)...) }
+	tiny := func(flags ...string) command {
+		return k6Run(t, "../k6/tiny.js", append([]string{"--quiet"}, flags...)...)
+	}
 
 	tiny(s.out("run-id=812")).run(t, 0)
 	refused := tiny(s.out("run-id=812")).run(t, 104)
