@@ -1,7 +1,6 @@
 package mappings_test
 
 import (
-	"errors"
 	"net/http"
 	"net/http/httptest"
 	"testing"
