@@ -19,7 +19,7 @@ TEST  = go test $(RACE) -shuffle=on -timeout 40m
 .PHONY: help build demo test test-all unit generate check lint bench fuzz clean need-go bench-compare
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: need-go ## build bin/k6es and bin/k6, a k6 with the output
 	go build -ldflags '$(LDFLAGS)' -o bin/ ./cmd/k6es ./cmd/k6
@@ -52,7 +52,10 @@ lint: need-go ## golangci-lint, in the version that .golangci.yml names
 	$(LINT) run
 
 bench: need-go ## benchmarks, into bench.txt for benchstat
-	go test -run '^$$' -bench . -benchmem -count $(BENCHCOUNT) ./ingest/... ./k6output/... | tee bench.txt
+	go test -run '^$$' -bench . -benchmem -count $(BENCHCOUNT) ./ingest ./k6output ./runs/series ./cmd | tee bench.txt
+
+bench-compare: need-go ## the long form of the comparison's operating characteristics
+	K6ES_COMPARE_TRIALS=$(or $(TRIALS),400) go test -count=1 -timeout 30m -run OperatingCharacteristics -v ./runs/compare
 
 fuzz: need-go ## each fuzz target for FUZZTIME (30s)
 	@grep -rlE '^func Fuzz' --include='*_test.go' . | xargs -n1 dirname | sort -u | while read -r dir; do \
@@ -67,6 +70,3 @@ clean: ## remove what was built
 need-go:
 	@command -v go >/dev/null || { echo 'go is needed, 1.26 or later: see https://go.dev/doc/install' \
 	  '(Debian: apt-get install -y golang-go, where that is new enough; macOS: brew install go)' >&2; exit 1; }
-
-bench-compare: need-go ## the long form of the comparison's operating characteristics
-	K6ES_COMPARE_TRIALS=$(or $(TRIALS),400) go test -count=1 -timeout 30m -run OperatingCharacteristics -v ./runs/compare

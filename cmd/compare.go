@@ -46,7 +46,12 @@ func newCompare(env Env) *cobra.Command {
 			"  k6es compare --contender latest --baseline pinned --window 30s:\n" +
 			"  k6es compare --baseline monday.json.gz --baseline tuesday.json.gz --contender today.json.gz\n" +
 			"  k6es compare --format junit -o compare.xml --fail-on never",
-		Args: noArgs,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usageError("%q is one word too many: name runs by --baseline and --contender. See `%s --help`", args[0], cmd.CommandPath())
+			}
+			return nil
+		},
 	}
 	flags := cmd.Flags()
 	flags.StringArrayVar(&options.baseline, "baseline", nil, "`RUN|FILE` to compare with (repeatable), or pinned; else comparable earlier runs")

@@ -86,7 +86,8 @@ func (f *file) compare(ctx context.Context, s *side) error {
 		return err
 	}
 	f.thresholds()
-	outcome := runs.Outcome{Status: runs.Passed, Evaluate: true, BadLines: f.bad}
+	// Thresholds are about the whole run.
+	outcome := runs.Outcome{Status: runs.Passed, Evaluate: f.window.All(), BadLines: f.bad}
 	if f.torn || f.damage != nil {
 		outcome.Status, outcome.Reason = runs.Interrupted, "the file does not reach the run's end"
 	}
@@ -104,6 +105,9 @@ func (f *file) compare(ctx context.Context, s *side) error {
 	if err != nil {
 		return err
 	}
+	if s.verdicts, err = document.Verdicts(); err != nil {
+		return err
+	}
 	f.candidate = document.Candidate()
 	s.about = document.Compared()
 	s.about.File = displayName(f.source.Name)
@@ -111,11 +115,8 @@ func (f *file) compare(ctx context.Context, s *side) error {
 	return nil
 }
 
-// thresholds adds those that the file names. They are about the whole run.
+// thresholds adds those that the file names.
 func (f *file) thresholds() {
-	if !f.window.All() {
-		return
-	}
 	for _, metric := range f.registry.Metrics() {
 		for _, expression := range metric.Thresholds {
 			f.recorder.Threshold(runs.ThresholdSource{Metric: metric.Name, Expression: expression})

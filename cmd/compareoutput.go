@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"golang.org/x/term"
 
@@ -59,7 +60,7 @@ func (c *comparer) tell(comparison *runs.Comparison) error {
 
 func (c *comparer) writeFile(comparison *runs.Comparison, format report.Format) error {
 	var b bytes.Buffer
-	if err := report.Write(&b, comparison, format, report.Options{All: c.options.all}); err != nil {
+	if err := report.Write(&b, comparison, format, report.Options{All: c.options.all, Location: time.Local}); err != nil {
 		return err
 	}
 	return write(c.options.output, b.Bytes())
@@ -100,7 +101,7 @@ func (c *comparer) summarise(comparison *runs.Comparison) error {
 
 // textOptions are as the terminal allows, if it is one.
 func (c *comparer) textOptions() report.Options {
-	options := report.Options{All: c.options.all}
+	options := report.Options{All: c.options.all, Location: time.Local}
 	file, ok := c.env.Out.(*os.File)
 	if !ok || !term.IsTerminal(int(file.Fd())) {
 		return options

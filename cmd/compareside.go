@@ -37,6 +37,8 @@ type side struct {
 	doc   *runs.Document // nil for a file
 	run   compare.Run
 	about runs.Compared
+
+	verdicts []runs.Verdict // on thresholds
 }
 
 // candidate is the run as one for which comparable ones are looked for.
@@ -62,6 +64,7 @@ func (c *comparer) compare(ctx context.Context, settings compare.Settings) (*run
 	for _, s := range baseline {
 		earlier, comparison.Baseline = append(earlier, s.run), append(comparison.Baseline, s.about)
 	}
+	settings.Directions = runs.Directions(contender.verdicts)
 	if comparison.Report, err = compare.Compare(earlier, contender.run, settings); err != nil {
 		return nil, err
 	}
@@ -174,6 +177,9 @@ func (c *comparer) loadStored(ctx context.Context, all []*side) error {
 		stored++
 		group.Go(func() (err error) {
 			s.about = s.doc.Compared()
+			if s.verdicts, err = s.doc.Verdicts(); err != nil {
+				return err
+			}
 			s.run, err = c.runs.Comparable(ctx, s.doc, c.window)
 			return err
 		})

@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/k6es/k6es/config"
 	"github.com/k6es/k6es/mappings"
 )
 
@@ -48,7 +47,7 @@ func newExportTemplate(env Env) *cobra.Command {
 	flags.StringVar(&options.server, "server", servers[0], "what it is for: "+strings.Join(servers, ", "))
 	flags.StringVar(&options.dir, "dir", "", "write one file a template to this folder")
 	flags.BoolVar(&options.legacy, "legacy", false, "legacy templates (PUT _template), for clusters that use no composable ones")
-	config.AddFlags(flags, config.CLI)
+	addOptions(flags, "config", "index-prefix", "replicas")
 	cmd.RunE = func(*cobra.Command, []string) error {
 		if !slices.Contains(servers, options.server) {
 			return usageError("--server %s is not known; choose from %s", options.server, strings.Join(servers, ", "))

@@ -9,7 +9,9 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/k6es/k6es/ingest"
 	"github.com/k6es/k6es/runs"
+	"github.com/k6es/k6es/runs/series"
 )
 
 // result is what came of a file, as --output json shows it.
@@ -48,7 +50,8 @@ func (l *load) result(part runs.Part) *result {
 		Seconds: time.Since(l.started).Seconds(),
 	}
 	if part.Judged > 0 {
-		r.failedShare = fmt.Sprintf("%.2f %% failed", 100*part.Failures/part.Judged)
+		failed := part.Failures / part.Judged
+		r.failedShare = share(&failed) + " failed"
 	}
 	if p95, ok := part.Durations.Quantile(0.95); ok {
 		r.P95 = &p95
@@ -56,13 +59,32 @@ func (l *load) result(part runs.Part) *result {
 	stats := l.stats()
 	r.Created, r.Existing, r.Rejected, r.Undelivered = stats.Created, stats.Existing, stats.Rejected, stats.Undelivered
 	r.Bytes, r.RawBytes = stats.Bytes, stats.RawBytes
+	if merged := l.recorder.Merged(); merged > 0 {
+		l.env.warnf("%s has more than %s series; the %s smallest are summed up as \"other\"",
+			r.File, humanize.Comma(series.MaxSeries), humanize.Comma(merged))
+	}
 	if l.pipeline.LabelsCapped() {
 		l.env.warnf("%s has more than %d label keys; those beyond are in k6.tags (--max-labels)", r.File, l.config.MaxLabels)
 	}
 	if l.pipeline.URLsCapped() {
 		l.env.warnf("%s has more than %d URLs; url.full was left out (--max-urls)", r.File, l.config.MaxURLs)
 	}
+	if untyped := l.untyped(); len(untyped) > 0 {
+		l.env.warnf("%s does not say of which type %s is; say --metric-type %s=counter, gauge, rate or trend", r.File,
+			strings.Join(untyped, ", "), untyped[0])
+	}
 	return r
+}
+
+// untyped lists the custom metrics whose type neither the file nor the user told.
+func (l *load) untyped() []string {
+	var names []string
+	for _, metric := range l.registry.Metrics() {
+		if metric.Type == ingest.Unknown {
+			names = append(names, metric.Name)
+		}
+	}
+	return names
 }
 
 func utc(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }

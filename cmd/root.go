@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/agnivade/levenshtein"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -20,9 +21,11 @@ func NewRoot(env Env) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "k6es",
 		Short: "k6 load tests in the Elasticsearch or OpenSearch that you already run",
-		Long: "k6es loads what k6 measured into Elasticsearch or OpenSearch, beside your\nproduction logs.\n\n" +
+		Long: "k6es loads what k6 measured into Elasticsearch or OpenSearch, beside your\nproduction logs, " +
+			"finds the runs again, and compares them.\n\n" +
 			"Exit codes: 0 well, 1 error, 2 usage, 3 worse than the baseline, 4 not\neverything could be read or delivered.",
-		Example:           "  k6es setup\n  k6es upload nightly-*.json.gz\n  k6 run --out json=- script.js | k6es upload -",
+		Example: "  k6es setup\n  k6 run --out elasticsearch script.js    # with a k6 that has this output\n" +
+			"  k6es upload nightly-*.json.gz\n  k6es runs show latest\n  k6es compare",
 		Version:           config.Version(),
 		SilenceErrors:     true,
 		SilenceUsage:      true,
@@ -34,11 +37,25 @@ func NewRoot(env Env) *cobra.Command {
 	root.SetOut(env.Out)
 	root.SetErr(env.Err)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageError("%w. See `%s --help`", err, cmd.CommandPath())
+		return usageError("%w. %s", err, flagHint(cmd, err))
 	})
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages ", ".FlagUsagesWrapped 80 "))
 	root.AddCommand(newSetup(env), newUpload(env), newCompare(env), newExport(env), newOptions(env), newRuns(env))
 	return root
+}
+
+// flagHint is what to do about a wrong flag: take the one that was probably meant, or read on.
+func flagHint(cmd *cobra.Command, err error) string {
+	var unknown *pflag.NotExistError
+	hint, distance := fmt.Sprintf("See `%s --help`", cmd.CommandPath()), 3
+	if errors.As(err, &unknown) {
+		cmd.Flags().VisitAll(func(flag *pflag.Flag) {
+			if d := levenshtein.ComputeDistance(unknown.GetSpecifiedName(), flag.Name); d < min(distance, len(flag.Name)-1) {
+				hint, distance = "Did you mean --"+flag.Name+"?", d
+			}
+		})
+	}
+	return hint
 }
 
 func unknownCommand(cmd *cobra.Command, args []string) error {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -48,9 +49,24 @@ type runsCommand struct {
 // addServerFlags adds the flags that lead to the server. The others of the table say what a run is; here
 // flags of those names say which runs are meant.
 func addServerFlags(flags *pflag.FlagSet) {
+	var names []string
+	for _, option := range config.Options() {
+		names = append(names, option.Name)
+		if option.Name == lastServerOption {
+			break
+		}
+	}
+	addOptions(flags, names...)
+}
+
+// addOptions adds the flags of some options of the table.
+func addOptions(flags *pflag.FlagSet, names ...string) {
 	all := pflag.NewFlagSet("", pflag.ContinueOnError)
 	config.AddFlags(all, config.CLI)
 	for _, option := range config.Options() {
+		if !slices.Contains(names, option.Name) {
+			continue
+		}
 		name := option.Name
 		if option.Flag != "" {
 			name = option.Flag
@@ -61,9 +77,6 @@ func addServerFlags(flags *pflag.FlagSet) {
 				flags.AddFlag(flag)
 			}
 		})
-		if option.Name == lastServerOption {
-			return
-		}
 	}
 }
 
@@ -90,6 +103,10 @@ func (r runsCommand) find(cmd *cobra.Command, ref string) (*runs.Store, *runs.Do
 		return nil, nil, err
 	}
 	d, err := store.Find(cmd.Context(), ref)
+	var unknown *runs.UnknownRunError
+	if errors.As(err, &unknown) && unknown.Why == "" && len(unknown.Near) == 0 {
+		err = fmt.Errorf("%w. `%s runs list` shows those that are there", err, r.env.Name)
+	}
 	return store, d, err
 }
 

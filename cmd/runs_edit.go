@@ -59,7 +59,11 @@ func (r runsCommand) newNote() *cobra.Command {
 		if len(note) > longestNote {
 			return usageError("the note has %d bytes; it may have %d", len(note), longestNote)
 		}
-		return r.edit(cmd, args[0], "noted on", func(f *runs.Facts) { f.Note = note })
+		done := "noted on"
+		if note == "" {
+			done = "took the note off"
+		}
+		return r.edit(cmd, args[0], done, func(f *runs.Facts) { f.Note = note })
 	}
 	return cmd
 }
@@ -69,8 +73,9 @@ func (r runsCommand) newLabel() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "label RUN KEY=VALUE…",
 		Short: "Label a run; KEY= takes a label off",
-		Long: "Labels a run; KEY= takes a label off. The labels are those of the run's own document, by which\n" +
-			"runs are found; its sample documents keep the labels that they were written with.",
+		Long: "Labels a run; KEY= takes a label off. The labels are those of the run's own\n" +
+			"document, by which runs are found; its sample documents keep the labels that they\n" +
+			"were written with.",
 		Example: "  k6es runs label latest release=4.2 reviewed=yes\n  k6es runs label latest reviewed=",
 		Args:    atLeast(2, "a run, and labels: key=value"),
 	}

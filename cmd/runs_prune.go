@@ -22,10 +22,11 @@ func (r runsCommand) newPrune() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "prune",
 		Short: "Delete the sample documents of old runs; asks first",
-		Long: "Deletes the sample documents of old runs. The runs themselves stay, with their numbers, percentiles\n" +
-			"and what comparisons need. A run is pruned if it is older than --older-than and none of the\n" +
-			"newest --keep-last of its test; pinned ones are kept unless --keep-pinned=false says otherwise.\n" +
-			"An index that holds nothing else is dropped as a whole.",
+		Long: "Deletes the sample documents of old runs. The runs themselves stay, with their\n" +
+			"numbers, percentiles and what comparisons need. A run is pruned if it is older\n" +
+			"than --older-than and none of the newest --keep-last of its test; pinned ones are\n" +
+			"kept unless --keep-pinned=false says otherwise. An index that holds nothing else\n" +
+			"is dropped as a whole.",
 		Example: "  k6es runs prune --older-than 90d --dry-run\n  k6es runs prune --older-than 90d --keep-last 20 --yes",
 		Args:    noArgs,
 	}

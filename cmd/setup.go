@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/k6es/k6es/config"
 	"github.com/k6es/k6es/mappings"
 )
 
@@ -32,7 +31,8 @@ func newSetup(env Env) *cobra.Command {
 	flags.BoolVar(&options.check, "check", false, "change nothing; exit 1 when something is missing, older or altered")
 	flags.BoolVar(&options.dryRun, "dry-run", false, "say what would be done, and do nothing")
 	flags.BoolVar(&options.force, "force", false, "also replace templates that are newer, altered by hand, or not k6es's")
-	config.AddFlags(flags, config.CLI)
+	addServerFlags(flags)
+	addOptions(flags, "replicas")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if options.check && options.dryRun {
 			return usageError("--check and --dry-run exclude each other")

@@ -8,8 +8,8 @@ import (
 )
 
 // samplesOnly reads a stream in which lines of samples and other lines are mixed, as k6 writes them to
-// standard output with --out json=-: its banner, progress and summary go there too. Lines that are no
-// JSON object are passed on aside.
+// standard output with --out json=-: its banner, progress and summary go there too. Lines that do not
+// begin as k6's JSON does are passed on aside.
 type samplesOnly struct {
 	r     *bufio.Reader
 	aside io.Writer
@@ -46,7 +46,7 @@ func (s *samplesOnly) next() error {
 		s.err = err
 	}
 	if !s.within {
-		s.keep = bytes.HasPrefix(bytes.TrimLeft(line, " \t"), []byte{'{'})
+		s.keep = bytes.HasPrefix(bytes.TrimLeft(line, " \t"), []byte(`{"`))
 	}
 	s.within = err != nil
 	if s.keep {

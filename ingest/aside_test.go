@@ -18,7 +18,7 @@ const pointLine = `{"metric":"vus","type":"Point","data":{"time":"2026-11-22T12:
 func TestStandardInputMayCarryWhatK6SaysBesides(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("─", 300<<10)
-	stdin := "\n     execution: local\n" + pointLine + "\nrunning (00.9s), 1/1 VUs {\n" + pointLine + "\n" + long + "\n  " + pointLine + "\n\n    checks: 100 %"
+	stdin := "\n     execution: local\n" + pointLine + "\nrunning (00.9s), 1/1 VUs {\n" + pointLine + "\n" + long + "\n  " + pointLine + "\n\n      { expected_response:true }: 1 ms\n    checks: 100 %"
 	for name, wrap := range map[string]func(io.Reader) io.Reader{
 		"at once": func(r io.Reader) io.Reader { return r }, "byte by byte": iotest.OneByteReader,
 	} {
@@ -31,7 +31,7 @@ func TestStandardInputMayCarryWhatK6SaysBesides(t *testing.T) {
 			require.NoError(t, reader.Read(&sample), name)
 		}
 		require.ErrorIs(t, reader.Read(&sample), io.EOF, name)
-		assert.Equal(t, "\n     execution: local\nrunning (00.9s), 1/1 VUs {\n"+long+"\n\n    checks: 100 %", aside.String(), name)
+		assert.Equal(t, "\n     execution: local\nrunning (00.9s), 1/1 VUs {\n"+long+"\n\n      { expected_response:true }: 1 ms\n    checks: 100 %", aside.String(), name)
 		require.NoError(t, source.Close())
 	}
 }

@@ -19,6 +19,8 @@ func (p *Pipeline) writeEvent(dataset Dataset, members []member, position uint64
 		switch {
 		case m.metric.dataset == datasetChecks:
 			doc = appendVerdict(doc, m.value)
+		case m.metric.Type == Rate:
+			doc = appendTruth(doc, m.value)
 		case m.metric.millis:
 			doc = appendMillis(doc, m.value)
 		default:
@@ -45,6 +47,14 @@ func eventOutcome(parts *tagParts, members []member) outcome {
 	return outcomeUnknown
 }
 
+// appendTruth appends what a rate counts of a value: whether it is not 0.
+func appendTruth(dst []byte, value float64) []byte {
+	if value != 0 {
+		return append(dst, '1')
+	}
+	return append(dst, '0')
+}
+
 func appendVerdict(dst []byte, value float64) []byte {
 	if value != 0 {
 		return append(dst, `{"passes":1,"fails":0}`...)
@@ -58,13 +68,11 @@ func (p *Pipeline) writeFold(f *fold) error {
 	parts := p.tags.parts(f.tags, dataset.protocol())
 	doc := p.begin(dataset, f.time, f.position, f.lastPosition, parts, parts.outcome)
 	switch {
-	case dataset == datasetVUs:
-		doc = p.appendVUs(doc, f)
 	case dataset == datasetChecks:
 		doc = append(append(doc, f.metric.key...), '{')
 		doc = append(appendRate(doc, f), '}')
 	case f.metric.Builtin():
-		doc = appendNumber(append(doc, f.metric.key...), f.sum)
+		doc = appendPair(doc, f)
 	default:
 		doc = append(append(append(doc, `,"metric":{`...), f.metric.name...), ',')
 		doc = append(appendCustom(doc, f), '}')
@@ -72,10 +80,10 @@ func (p *Pipeline) writeFold(f *fold) error {
 	return p.end(doc, parts, nil)
 }
 
-func (p *Pipeline) appendVUs(dst []byte, f *fold) []byte {
-	for i, metric := range []*Metric{p.folder.vus, p.folder.vusMax} {
-		if f.vus[i].set {
-			dst = appendNumber(append(dst, metric.key...), f.vus[i].max)
+func appendPair(dst []byte, f *fold) []byte {
+	for _, h := range f.pair {
+		if h.metric != nil {
+			dst = appendNumber(append(dst, h.metric.key...), h.value)
 		}
 	}
 	return dst

@@ -18,18 +18,24 @@ type fold struct {
 	fails        int64
 	last         float64 // gauge
 	min, max     float64
-	vus          [2]gauge // vus and vus_max, which share a document
+	pair         [2]half // built-in counters and gauges
 }
 
-type gauge struct {
-	set bool
-	max float64
+// half is what a built-in metric, or its partner, adds up to: a counter's sum, a gauge's maximum.
+type half struct {
+	metric *Metric // nil while no sample came
+	value  float64
 }
 
 type seriesKey struct {
-	metric *Metric // vus stands for vus_max too
+	metric *Metric // the first of a pair stands for both
 	tags   *TagSet
 }
+
+// foldedPairs are metrics that share a document: k6 hands over a sample of each at once. Where they are
+// the beginning of an event whose rest is missing, the document has the event's id, and a later reading
+// that finds the rest writes it anew.
+var foldedPairs = [][2]string{{"vus", "vus_max"}, {"data_sent", "data_received"}, {"browser_data_sent", "browser_data_received"}}
 
 // second holds the open folds of one second, in the order in which they were opened.
 type second struct {
@@ -47,21 +53,28 @@ type folder struct {
 	open     []*second // by time
 	free     []*second
 	count    int
-	vus      *Metric
-	vusMax   *Metric
-	newest   *second // the second of the last sample: most samples go there
-	closable int64   // a sample of this second or newer closes the oldest one
+	partner  map[*Metric]*Metric // from the second of a pair to the first
+	newest   *second             // the second of the last sample: most samples go there
+	closable int64               // a sample of this second or newer closes the oldest one
 }
 
 func newFolder(r *Registry) folder {
-	return folder{vus: r.metrics["vus"], vusMax: r.metrics["vus_max"], closable: math.MaxInt64}
+	f := folder{partner: map[*Metric]*Metric{}, closable: math.MaxInt64}
+	for _, pair := range foldedPairs {
+		first, second := r.metrics[pair[0]], r.metrics[pair[1]]
+		if first.Builtin() && second.Builtin() {
+			f.partner[second] = first
+		}
+	}
+	return f
 }
 
 // add adds a sample to the fold of its series and second.
 func (f *folder) add(metric *Metric, tags *TagSet, value float64, time int64, position uint64) {
 	key := seriesKey{metric, tags}
-	if metric == f.vusMax {
-		key.metric = f.vus
+	first, second := f.partner[metric]
+	if second {
+		key.metric = first
 	}
 	sec := f.second(floorSecond(time))
 	i, ok := sec.index[key]
@@ -72,22 +85,20 @@ func (f *folder) add(metric *Metric, tags *TagSet, value float64, time int64, po
 		f.count++
 	}
 	sec.folds[i].lastPosition = position
-	sec.folds[i].add(metric, value, metric == f.vusMax)
+	sec.folds[i].add(metric, value, second)
 }
 
-func (o *fold) add(metric *Metric, value float64, isMax bool) {
+func (o *fold) add(metric *Metric, value float64, second bool) {
 	o.count++
 	switch {
-	case metric.dataset == datasetVUs:
-		g := &o.vus[0]
-		if isMax {
-			g = &o.vus[1]
+	case metric.Builtin() && metric.Type != Rate:
+		h := &o.pair[0]
+		if second {
+			h = &o.pair[1]
 		}
-		if !g.set || value > g.max {
-			*g = gauge{true, value}
-		}
+		h.add(metric, value)
 	case metric.Type == Counter:
-		o.sum = max(-math.MaxFloat64, min(math.MaxFloat64, o.sum+value)) // JSON has no infinity
+		o.sum = total(o.sum, value)
 	case metric.Type == Rate && value != 0:
 		o.passes++
 	case metric.Type == Rate:
@@ -103,6 +114,22 @@ func (o *fold) add(metric *Metric, value float64, isMax bool) {
 	}
 }
 
+func (h *half) add(metric *Metric, value float64) {
+	switch {
+	case h.metric == nil:
+		*h = half{metric, value}
+	case metric.Type == Counter:
+		h.value = total(h.value, value)
+	default:
+		h.value = max(h.value, value)
+	}
+}
+
+// total is a sum that JSON has a word for, which it has not for infinity.
+func total(sum, value float64) float64 {
+	return max(-math.MaxFloat64, min(math.MaxFloat64, sum+value))
+}
+
 // second finds or opens the second.
 func (f *folder) second(at int64) *second {
 	if f.newest != nil && f.newest.at == at {
@@ -115,6 +142,15 @@ func (f *folder) second(at int64) *second {
 	}
 	f.newest = f.open[i]
 	return f.newest
+}
+
+// reopen says that an earlier reading ended before that position, and wrote what is open as it was then.
+func (f *folder) reopen(position uint64) {
+	for _, s := range f.open {
+		for i := range s.folds {
+			s.folds[i].lastPosition = position
+		}
+	}
 }
 
 func (f *folder) reuse(at int64) *second {

@@ -88,6 +88,9 @@ func (p *Pipeline) Add(s *Sample) error {
 		p.ids = newIDMaker(p.run, s.Time)
 	}
 	position := p.position
+	if position == p.known {
+		p.folder.reopen(p.known)
+	}
 	p.position++
 	if p.group.accepts(s) {
 		p.group.add(s)

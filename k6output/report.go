@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/dustin/go-humanize"
+
+	"github.com/k6es/k6es/runs/series"
 )
 
 // report says, in one line, what became of the run: closed is why the writer ended early, recorded why
@@ -46,6 +48,10 @@ func (o *Output) report(closed, recorded, kept error) {
 }
 
 func (o *Output) reportCaps() {
+	if merged := o.recorder.Merged(); merged > 0 {
+		o.log.Warnf("the run has more than %s series; the %s smallest are summed up as \"other\"",
+			humanize.Comma(series.MaxSeries), humanize.Comma(merged))
+	}
 	if o.pipeline.LabelsCapped() {
 		o.log.Warnf("the run has more than %d label keys; those beyond are in k6.tags (option max-labels)", o.config.MaxLabels)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/k6es/k6es/mappings"
 	"github.com/k6es/k6es/runs"
 	"github.com/k6es/k6es/runs/ci"
+	"github.com/k6es/k6es/runs/compare"
 	"github.com/k6es/k6es/scripts/servers/servertest"
 )
 
@@ -192,4 +193,19 @@ func TestWindow(t *testing.T) {
 		_, err := runs.ParseWindow(text)
 		assert.Error(t, err, text)
 	}
+}
+
+func TestDirections(t *testing.T) {
+	t.Parallel()
+	of := func(metric, expression string) runs.Verdict {
+		return runs.Verdict{Metric: metric, Expression: expression}
+	}
+	assert.Equal(t, map[string]compare.Direction{
+		"orders_placed": compare.HigherIsBetter, "errors": compare.LowerIsBetter, "score": compare.HigherIsBetter,
+	}, runs.Directions([]runs.Verdict{
+		of("orders_placed", "rate>0.9"), of("errors", "count<10"), of("score", "p(95)>=7"), of("score", "avg > 8"),
+		of("torn", "avg>1"), of("torn", "avg<9"), of("exact", "count==7"), of("wrong", "so what"),
+		of("http_reqs", "count<10000"), of("part{name:x}", "rate>0.5"),
+	}))
+	assert.Empty(t, runs.Directions(nil))
 }

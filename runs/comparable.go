@@ -72,7 +72,9 @@ func comparedKey(s *SeriesDocument) (key compare.Key, ok bool) {
 func enter(run *compare.Run, key compare.Key, typ string, part *SeriesPart) {
 	switch typ {
 	case ingest.Counter.String():
-		run.Counters[key] = part.Sum
+		if !movesBytes(key.Metric) {
+			run.Counters[key] = part.Sum
+		}
 	case ingest.Rate.String():
 		run.Rates[key] = compare.Rate{Hits: part.Passes, Total: part.Count}
 	case ingest.Trend.String():
@@ -87,6 +89,15 @@ func enter(run *compare.Run, key compare.Key, typ string, part *SeriesPart) {
 		}
 		run.Trends[key] = trend
 	}
+}
+
+// movesBytes says whether the counter tells how much was moved, of which neither more nor less is better.
+func movesBytes(metric string) bool {
+	switch metric {
+	case "data_sent", "data_received", "browser_data_sent", "browser_data_received":
+		return true
+	}
+	return false
 }
 
 // unitOf is the unit of a trend: k6's own are times, except for one score; of the script's own nobody

@@ -173,7 +173,18 @@ func (s *Store) near(ctx context.Context, ref string) ([]string, error) {
 		}
 	}
 	slices.SortStableFunc(found, func(a, b *Document) int { return cmp.Compare(distances[a], distances[b]) })
-	return labels(found[:min(maxListed, len(found))]), nil
+	return append(nearWords(ref), labels(found[:min(maxListed, len(found))])...), nil
+}
+
+// nearWords are the words for runs that a reference is hardly different from.
+func nearWords(ref string) []string {
+	var words []string
+	for _, word := range []string{latest, pinned} {
+		if levenshtein.ComputeDistance(ref, word) <= 2 {
+			words = append(words, word)
+		}
+	}
+	return words
 }
 
 // distance is how many letters a reference differs from what the run is called, or from its beginning.

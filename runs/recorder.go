@@ -178,11 +178,18 @@ func (s *Store) Record(ctx context.Context, snapshot *Snapshot) error {
 // passing says whether an error is one that may be gone soon.
 func passing(err error) bool {
 	var answer *elastic.Error
-	if errors.As(err, &answer) {
-		return answer.Status == http.StatusTooManyRequests || answer.Status >= http.StatusInternalServerError
-	}
+	var refused *refusedError
 	var connection *elastic.ConnectionError
-	return errors.As(err, &connection)
+	status := 0
+	switch {
+	case errors.As(err, &connection):
+		return true
+	case errors.As(err, &answer):
+		status = answer.Status
+	case errors.As(err, &refused):
+		status = refused.status
+	}
+	return status == http.StatusTooManyRequests || status >= http.StatusInternalServerError
 }
 
 func (s *Store) record(ctx context.Context, snapshot *Snapshot) error {

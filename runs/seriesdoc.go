@@ -155,7 +155,7 @@ func (d *SeriesDocument) typed(m SeriesPart, seconds float64) {
 		if seconds <= 0 {
 			return 0
 		}
-		return sum / seconds
+		return series.Finite(sum / seconds)
 	}
 	f.Rate = perSecond(float64(m.Count))
 	switch d.K6.Metric.Type {
@@ -204,7 +204,7 @@ func mergeSeries(parts []SeriesPart) (SeriesPart, error) {
 		}
 		m.Min, m.Max, m.Last = min(m.Min, p.Min), max(m.Max, p.Max), p.Last
 		m.Count += p.Count
-		m.Sum += p.Sum
+		m.Sum = series.Finite(m.Sum + p.Sum)
 		m.Passes += p.Passes
 		if err := m.mergeSketches(p); err != nil {
 			return m, err

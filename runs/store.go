@@ -238,6 +238,30 @@ func (s *Store) saveSeries(ctx context.Context, writes []*seriesWrite) error {
 	return nil
 }
 
+func (s *Store) bulkPath() string {
+	return "/" + s.seriesIndex() + "/_bulk?refresh=true&filter_path=items.*.status,items.*.error.reason"
+}
+
+// bulkAnswer is the server's word on each document of a bulk request, in order, by its action.
+type bulkAnswer struct {
+	Items []map[string]struct {
+		Status int `json:"status"`
+		Error  struct {
+			Reason string `json:"reason"`
+		} `json:"error"`
+	} `json:"items"`
+}
+
+// refusedError is a document of a bulk request that the server did not take.
+type refusedError struct {
+	what   string
+	status int
+	reason string
+}
+
+// Error says which one, and why.
+func (e *refusedError) Error() string { return e.what + " was refused: " + e.reason }
+
 // bulkSeries writes the documents, and returns those that somebody else wrote meanwhile.
 func (s *Store) bulkSeries(ctx context.Context, batch []*seriesWrite) ([]*seriesWrite, error) {
 	var body bytes.Buffer
@@ -247,16 +271,8 @@ func (s *Store) bulkSeries(ctx context.Context, batch []*seriesWrite) ([]*series
 			return nil, fmt.Errorf("encoding the series %s: %w", w.doc.K6.Series.Key, err)
 		}
 	}
-	var answer struct {
-		Items []map[string]struct {
-			Status int `json:"status"`
-			Error  struct {
-				Reason string `json:"reason"`
-			} `json:"error"`
-		} `json:"items"`
-	}
-	path := "/" + s.seriesIndex() + "/_bulk?refresh=true&filter_path=items.*.status,items.*.error.reason"
-	if err := s.Client.JSON(ctx, http.MethodPost, path, body.Bytes(), &answer); err != nil {
+	var answer bulkAnswer
+	if err := s.Client.JSON(ctx, http.MethodPost, s.bulkPath(), body.Bytes(), &answer); err != nil {
 		return nil, fmt.Errorf("writing series: %w", err)
 	}
 	if len(answer.Items) != len(batch) {
@@ -269,7 +285,8 @@ func (s *Store) bulkSeries(ctx context.Context, batch []*seriesWrite) ([]*series
 			case result.Status == http.StatusConflict:
 				conflicts = append(conflicts, batch[i])
 			case result.Status >= http.StatusMultipleChoices:
-				return nil, fmt.Errorf("the series %s of %s was refused: %s", batch[i].doc.K6.Series.Key, batch[i].doc.K6.Metric.Name, result.Error.Reason)
+				what := fmt.Sprintf("the series %s of %s", batch[i].doc.K6.Series.Key, batch[i].doc.K6.Metric.Name)
+				return nil, &refusedError{what, result.Status, result.Error.Reason}
 			}
 		}
 	}

@@ -64,12 +64,14 @@ func (s *Store) saveThresholds(ctx context.Context, d *Document) error {
 			return fmt.Errorf("encoding the verdict on %s %s: %w", v.Metric, v.Expression, err)
 		}
 	}
-	var answer struct {
-		Errors bool `json:"errors"`
-	}
-	err = s.Client.JSON(ctx, http.MethodPost, "/"+s.seriesIndex()+"/_bulk?refresh=true&filter_path=errors", body.Bytes(), &answer)
-	if err == nil && answer.Errors {
-		err = errors.New("the server refused some")
+	var answer bulkAnswer
+	err = s.Client.JSON(ctx, http.MethodPost, s.bulkPath(), body.Bytes(), &answer)
+	for i, item := range answer.Items[:min(len(answer.Items), len(verdicts))] {
+		for _, result := range item {
+			if result.Status >= http.StatusMultipleChoices {
+				err = &refusedError{"that on " + verdicts[i].Metric + " " + verdicts[i].Expression, result.Status, result.Error.Reason}
+			}
+		}
 	}
 	return wrap(err, "writing the verdicts on thresholds of run %s", d.K6.Run.ID)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -234,5 +235,22 @@ func TestNothingJudged(t *testing.T) {
 		var b bytes.Buffer
 		require.NoError(t, report.Write(&b, c, format, report.Options{}))
 		assert.Contains(t, b.String(), "not judged", format)
+	}
+}
+
+// TestJSONIsDocumented: docs/compare.md names every member.
+func TestJSONIsDocumented(t *testing.T) {
+	t.Parallel()
+	c := comparison(t)
+	c.Window, c.Contender.File, c.Contender.Revision = runs.Window{From: time.Second}, "x", "y"
+	c.Report.Rows[0].Reason = "z"
+	var b bytes.Buffer
+	require.NoError(t, report.Write(&b, c, report.FormatJSON, report.Options{}))
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "compare.md"))
+	require.NoError(t, err)
+	members := regexp.MustCompile(`(?m)^ +"(\w+)":`).FindAllStringSubmatch(b.String(), -1)
+	require.Greater(t, len(members), 100)
+	for _, member := range members {
+		assert.Contains(t, string(page), "`"+member[1]+"`")
 	}
 }

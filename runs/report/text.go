@@ -68,7 +68,7 @@ func (t *textWriter) runs() {
 	if len(t.c.Baseline) > 0 {
 		t.beside("", strings.Join(load(r.BaselineLoad), " · "))
 	}
-	text := about(contender) + ", " + stamp(contender.Start, t.Location)
+	text := about(contender, t.Location)
 	if contender.Status != runs.Passed && contender.Status != "" {
 		text += ", " + string(contender.Status)
 	}

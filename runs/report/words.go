@@ -153,13 +153,21 @@ func short(row compare.Row) string {
 	}
 }
 
-// about names what a run is: its name, and the file that it came from.
-func about(run runs.Compared) string {
-	if run.Stored() {
-		return printable(cmp.Or(run.Name, run.ID))
+// about names a run and its time. A run that nobody named has the time for a name.
+func about(run runs.Compared, location *time.Location) string {
+	at := stamp(run.Start, location)
+	switch _, err := time.Parse(time.RFC3339, run.Name); {
+	case !run.Stored():
+		return printable(run.File) + ", " + at
+	case err == nil || run.Name == "":
+		return "run " + printable(shorten(run.ID, shortID)) + ", " + at
+	default:
+		return printable(run.Name) + ", " + at
 	}
-	return printable(run.File)
 }
+
+// shortID is how much of an id is shown, in runes.
+const shortID = 12
 
 // baselineOf names the baseline: its run, or how many runs and of which branch.
 func baselineOf(c *runs.Comparison, location *time.Location) string {
@@ -167,7 +175,7 @@ func baselineOf(c *runs.Comparison, location *time.Location) string {
 	case 0:
 		return "none"
 	case 1:
-		return about(c.Baseline[0]) + ", " + stamp(c.Baseline[0].Start, location)
+		return about(c.Baseline[0], location)
 	default:
 		text := plural(n, "run")
 		if branch := c.Baseline[0].Branch; branch != "" && !slices.ContainsFunc(c.Baseline, func(r runs.Compared) bool { return r.Branch != branch }) {

@@ -69,9 +69,13 @@ type Submetric struct {
 
 const (
 	// MaxSeries bounds the series of a run. When there would be more, the smallest are merged into
-	// one of scope Other. A series of a trend takes about 2 KiB while it has few values, and at most
-	// about 60 KiB.
+	// one of scope Other. Most have few values and take about 1.5 KiB; a trend with very many takes up
+	// to 15 KiB, since values from a microsecond to a quarter of an hour fall into 2,100 buckets.
 	MaxSeries = 10_000
+	// maxSectioned bounds, for each metric, the requests that keep their distribution by sections of
+	// time. When there would be more, those with the fewest samples give it up. A busy one takes 100 to
+	// 250 KiB (log-normal times, σ 0.5 to 1).
+	maxSectioned = 500
 	// mergedAtOnce is the share of series that is merged when there are too many.
 	mergedAtOnce = 5 // one in five
 	// maxEntries bounds what is remembered of tag sets.
@@ -89,6 +93,7 @@ type Collector struct {
 	latest     int64 // time of the latest one
 	samples    int64
 	merged     int64
+	sectioned  map[*ingest.Metric]int // how many of the requests' series keep sections
 }
 
 type seriesKey struct {
@@ -107,6 +112,7 @@ type entry struct {
 func NewCollector(submetrics []Submetric) *Collector {
 	c := &Collector{
 		submetrics: map[string][]Submetric{}, series: map[seriesKey]*Series{}, entries: map[*ingest.TagSet]*entry{},
+		sectioned: map[*ingest.Metric]int{},
 	}
 	for _, s := range submetrics {
 		c.Watch(s)
@@ -227,8 +233,33 @@ func (c *Collector) open(metric *ingest.Metric, key Key) *Series {
 		c.shrink()
 	}
 	s := newSeries(metric, key)
+	if s.sectionedRequest() {
+		if c.sectioned[metric] >= maxSectioned {
+			c.flatten(metric)
+		}
+		c.sectioned[metric]++
+	}
 	c.series[seriesKey{metric, key}] = s
 	return s
+}
+
+// flatten lets the requests of a metric that have the fewest samples give up their sections.
+func (c *Collector) flatten(metric *ingest.Metric) {
+	var all []*Series
+	for k, s := range c.series {
+		if k.metric == metric && s.sectionedRequest() {
+			all = append(all, s)
+		}
+	}
+	slices.SortFunc(all, bySize)
+	for _, s := range all[:max(1, len(all)/mergedAtOnce)] {
+		s.trend.flatten()
+		c.sectioned[metric]--
+	}
+}
+
+func bySize(a, b *Series) int {
+	return cmp.Or(cmp.Compare(a.Count, b.Count), cmp.Compare(a.Metric.Name, b.Metric.Name), cmp.Compare(a.Key.String(), b.Key.String()))
 }
 
 // shrink merges the smallest series into one of scope Other for each metric.
@@ -241,12 +272,13 @@ func (c *Collector) shrink() {
 			small = append(small, s)
 		}
 	}
-	slices.SortFunc(small, func(a, b *Series) int {
-		return cmp.Or(cmp.Compare(a.Count, b.Count), cmp.Compare(a.Metric.Name, b.Metric.Name), cmp.Compare(a.Key.String(), b.Key.String()))
-	})
+	slices.SortFunc(small, bySize)
 	for _, s := range small[:max(1, len(small)/mergedAtOnce)] {
 		c.open(s.Metric, Key{Scope: Other}).merge(s)
 		delete(c.series, seriesKey{s.Metric, s.Key})
+		if s.sectionedRequest() {
+			c.sectioned[s.Metric]--
+		}
 		c.merged++
 	}
 	clear(c.entries)
@@ -271,7 +303,7 @@ func (c *Collector) Watch(s Submetric) {
 func (c *Collector) Busiest(n int) []*Series {
 	byMetric := map[*ingest.Metric][]*Series{}
 	for _, s := range c.series {
-		if s.Key.Scope == Request && s.trend != nil && s.trend.sectioned {
+		if s.sectionedRequest() {
 			byMetric[s.Metric] = append(byMetric[s.Metric], s)
 		}
 	}

@@ -175,3 +175,38 @@ func TestTooManySeries(t *testing.T) {
 	assert.Less(t, grown, int64(MaxSeries)*8<<10, "8 KiB a series at most while most have few values")
 	runtime.KeepAlive(c)
 }
+
+// TestManyRequests makes more request names than may keep sections: the busy ones keep them, and no
+// sample is lost of those that give them up.
+func TestManyRequests(t *testing.T) {
+	t.Parallel()
+	metric := ingest.NewRegistry().Lookup([]byte("http_req_duration"))
+	c := NewCollector(nil)
+	const names = 3 * maxSectioned
+	for i := range 20 * names {
+		name := i % names
+		if name%3 == 0 {
+			name %= 90 // these are busy
+		}
+		tags := ingest.NewTagSet([]ingest.Tag{{Key: "name", Value: fmt.Sprint("n", name)}})
+		c.Add(&ingest.Sample{Time: int64(i) * 1e6, Value: float64(1 + name), Metric: metric, Tags: tags})
+	}
+	busiest := c.Busiest(maxSectioned)
+	assert.LessOrEqual(t, len(busiest), maxSectioned)
+	for i := range 30 {
+		assert.Contains(t, keysOf(busiest), fmt.Sprint("n", 3*i))
+	}
+	for _, s := range c.All(Request) {
+		sketch, err := s.Sketch()
+		require.NoError(t, err)
+		assert.Equal(t, s.Count, sketch.Count(), s.Key.Name)
+	}
+}
+
+func keysOf(all []*Series) []string {
+	var names []string
+	for _, s := range all {
+		names = append(names, s.Key.Name)
+	}
+	return names
+}

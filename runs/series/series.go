@@ -1,6 +1,7 @@
 package series
 
 import (
+	"math"
 	"time"
 
 	"github.com/k6es/k6es/ingest"
@@ -43,6 +44,11 @@ func sectioned(metric *ingest.Metric, key Key) bool {
 	return key.Scope == WholeRun && !metric.Builtin()
 }
 
+// sectionedRequest says whether the series is of a request and keeps sections.
+func (s *Series) sectionedRequest() bool {
+	return s.Key.Scope == Request && s.trend != nil && s.trend.sectioned
+}
+
 func (s *Series) count(value float64, at int64) {
 	if s.Count == 0 || value < s.Min {
 		s.Min = value
@@ -57,8 +63,12 @@ func (s *Series) count(value float64, at int64) {
 		s.Passes++
 	}
 	s.Count++
-	s.Sum += value
+	s.Sum = Finite(s.Sum + value)
 }
+
+// Finite is the value, or where it is infinite the largest number of its sign: JSON has no infinity, and
+// the sum of numbers that a script may add can pass what a float64 holds.
+func Finite(value float64) float64 { return max(-math.MaxFloat64, min(math.MaxFloat64, value)) }
 
 func (s *Series) merge(other *Series) {
 	if s.Count == 0 {
@@ -69,7 +79,7 @@ func (s *Series) merge(other *Series) {
 		s.Last, s.lastAt = other.Last, other.lastAt
 	}
 	s.Count += other.Count
-	s.Sum += other.Sum
+	s.Sum = Finite(s.Sum + other.Sum)
 	s.Passes += other.Passes
 	if s.trend != nil && other.trend != nil {
 		s.trend.merge(other.trend)
@@ -136,6 +146,15 @@ func (t *trend) double() {
 	}
 	clear(t.sections[half:])
 	t.sections = t.sections[:half]
+}
+
+// flatten gives up the sections.
+func (t *trend) flatten() {
+	for i := 1; i < len(t.sections); i++ {
+		t.sections[0].merge(&t.sections[i])
+	}
+	t.sectioned, t.doubled = false, 0
+	t.sections = t.sections[:min(1, len(t.sections))]
 }
 
 func (t *trend) merge(other *trend) {

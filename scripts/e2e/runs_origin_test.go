@@ -153,7 +153,9 @@ var base64Text = regexp.MustCompile(`"([A-Za-z0-9+/]{40,}={0,2})"`)
 func (s store) requireNoSecret(t testing.TB) {
 	t.Helper()
 	require.Equal(t, http.StatusOK, s.send(t, http.MethodPost, "/"+s.prefix+"-*/_refresh", nil, nil))
-	var found struct{ Hits struct{ Hits []json.RawMessage } }
+	var found struct {
+		Hits struct{ Hits []json.RawMessage }
+	}
 	s.send(t, http.MethodPost, "/"+s.prefix+"-*/_search", object{"size": 10_000}, &found)
 	require.NotEmpty(t, found.Hits.Hits)
 	for _, hit := range found.Hits.Hits {

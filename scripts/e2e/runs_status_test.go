@@ -316,9 +316,9 @@ func TestKilledRun(t *testing.T) {
 	assert.Equal(t, map[string]runs.Status{"killed": runs.Running}, s.listed(t, "--status", "running"))
 	assert.Contains(t, s.show(t, "killed"), "RUNNING")
 
-	s.age(t, "killed", 25*time.Second)
-	assert.Equal(t, runs.Running, s.listed(t)["killed"], "it missed two beats only")
-	s.age(t, "killed", 10*time.Second)
+	s.age(t, "killed", 12*time.Second)
+	assert.Equal(t, runs.Running, s.listed(t)["killed"], "it did not miss three beats yet")
+	s.age(t, "killed", 20*time.Second)
 	assert.Empty(t, s.listed(t, "--status", "running"))
 	assert.Equal(t, map[string]runs.Status{"killed": runs.Interrupted}, s.listed(t, "--status", "interrupted"))
 	d = s.run(t, "killed")

@@ -135,7 +135,7 @@ func byID(t testing.TB, all []json.RawMessage) map[string]json.RawMessage {
 // was: between the samples of a request, of a second, or within a line.
 func TestUploadOfGrownFile(t *testing.T) {
 	t.Parallel()
-	const cuts, seed = 6, 7
+	const cuts, seed = 4, 7
 	url := firstClass(t).url
 	f := recordFiles(t, "passed", 0, "-e", "DURATION=3s")
 	content, err := os.ReadFile(f.samples)

@@ -7,12 +7,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
+	"math"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -74,9 +78,9 @@ func documentation(t *testing.T) []string {
 // whether the target is there.
 func TestCommandsOfTheReadme(t *testing.T) {
 	t.Parallel()
-	url := servertest.URL(t, servertest.FirstClass)
-	user := newUser(t, url)
+	user := newUser(t, servertest.URL(t, servertest.FirstClass))
 	ran := 0
+	user.build("./cmd/k6es", "./cmd/k6")
 	for _, b := range blocks(t, "README.md") {
 		switch b.language {
 		case "sh":
@@ -103,32 +107,33 @@ type user struct {
 	replace *strings.Replacer
 }
 
-func newUser(t *testing.T, url string) *user {
+func newUser(t *testing.T, address string) *user {
 	t.Helper()
 	shop := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write([]byte("ok")) // a client that went away needs no answer
 	}))
 	t.Cleanup(shop.Close)
-	prefix := servertest.Prefix(t, url)
+	prefix := servertest.Prefix(t, address)
 	home := t.TempDir()
 	stubs := filepath.Join(home, "stubs")
 	u := &user{
 		t: t, home: home,
-		replace: strings.NewReplacer("http://localhost:9200", url, "/k6-metrics-", "/"+prefix+"-metrics-"),
+		replace: strings.NewReplacer("http://localhost:9200", address, "/k6-metrics-", "/"+prefix+"-metrics-",
+			"/k6-runs", "/"+prefix+"-runs", "/k6-series", "/"+prefix+"-series"),
 		environ: []string{
 			"HOME=" + home, "PATH=" + stubs + string(os.PathListSeparator) + os.Getenv("PATH"), "BASE_URL=" + shop.URL,
 			"K6_NO_USAGE_REPORT=true", "K6_ELASTICSEARCH_INDEX_PREFIX=" + prefix, "LANG=C.UTF-8",
 		},
 	}
-	u.build()
 	u.files()
 	return u
 }
 
-// build makes what `make build` makes.
-func (u *user) build() {
+// build makes programs as `make build` makes them.
+func (u *user) build(programs ...string) {
 	u.t.Helper()
-	build := exec.Command("go", "build", "-ldflags", "-s -w", "-o", filepath.Join(u.home, "bin")+string(filepath.Separator), "./cmd/k6es", "./cmd/k6")
+	args := []string{"build", "-ldflags", "-s -w", "-o", filepath.Join(u.home, "bin") + string(filepath.Separator)}
+	build := exec.Command("go", append(args, programs...)...)
 	build.Dir = root
 	output, err := build.CombinedOutput()
 	require.NoError(u.t, err, "%s", output)
@@ -136,8 +141,10 @@ func (u *user) build() {
 
 func (u *user) files() {
 	u.t.Helper()
+	const run, summary = "examples/data/checkout-2026-11-22.json.gz", "examples/data/checkout-2026-11-22.summary.json"
 	for name, from := range map[string]string{
-		"script.js": "scripts/k6/tiny.js", "nightly-20.json.gz": "examples/data/checkout-2026-11-22.json.gz",
+		"script.js": "scripts/k6/tiny.js", "nightly-20.json.gz": run, "nightly-20.summary.json": summary,
+		"monday.json.gz": run, "tuesday.json.gz": run, "today.json.gz": run,
 		"nightly-1.csv": "ingest/testdata/checkout.csv.gz", "nightly-2.csv": "ingest/testdata/everything.csv.gz",
 	} {
 		content, err := os.ReadFile(filepath.Join(root, from))
@@ -206,19 +213,30 @@ func commands(text string) []command {
 	return all
 }
 
-// TestDocumentsAreReal compares each document that is shown with the golden file that the comment above
-// it names: <!-- golden: FILE LINE -->, where LINE counts documents from 1.
+// The comment above a block that shows something real says where it is from:
+//
+//	<!-- golden: FILE LINE -->    a document of a golden file of package ingest; LINE counts documents from 1
+//	<!-- golden: FILE -->         lines of a golden file, some left out, in its order
+//	<!-- stored: INDEX QUERY -->  the document that the query finds after a file was uploaded
+//	<!-- table: FILE P -->        figures of a percentile, from a table of operating characteristics
+var (
+	aDocument = regexp.MustCompile(`^<!-- golden: (\S+\.ndjson) (\d+) -->$`)
+	aGolden   = regexp.MustCompile(`^<!-- golden: (\S+) -->$`)
+	aStored   = regexp.MustCompile(`^<!-- stored: (\S+) (.+) -->$`)
+	aTable    = regexp.MustCompile(`^<!-- table: (\S+) (\S+) -->$`)
+)
+
+// TestDocumentsAreReal compares each document that is shown with the golden file that it is from.
 func TestDocumentsAreReal(t *testing.T) {
 	t.Parallel()
-	golden := regexp.MustCompile(`^<!-- golden: (\S+\.ndjson) (\d+) -->$`)
 	shown := 0
 	for _, file := range []string{"README.md", "docs/documents.md"} {
 		for _, b := range blocks(t, file) {
-			if b.language != "json" {
+			if b.language != "json" || aStored.MatchString(b.above) {
 				continue
 			}
-			match := golden.FindStringSubmatch(b.above)
-			require.NotNil(t, match, "%s: no golden file is named above", b.place)
+			match := aDocument.FindStringSubmatch(b.above)
+			require.NotNil(t, match, "%s: the line above does not say where it is from", b.place)
 			number, err := strconv.Atoi(match[2])
 			require.NoError(t, err)
 			assert.JSONEq(t, document(t, match[1], number), b.text, b.place)
@@ -237,6 +255,149 @@ func document(t *testing.T, file string, number int) string {
 	require.Greater(t, len(lines), 2*number-1, "%s has no document %d", file, number)
 	require.True(t, json.Valid(lines[2*number-1]))
 	return string(lines[2*number-1])
+}
+
+// TestOutputIsReal looks for the lines of output that is shown in the golden file that it is from.
+func TestOutputIsReal(t *testing.T) {
+	t.Parallel()
+	shown := 0
+	for _, file := range documentation(t) {
+		for _, b := range blocks(t, file) {
+			match := aGolden.FindStringSubmatch(b.above)
+			if match == nil {
+				continue
+			}
+			content, err := os.ReadFile(filepath.Join(root, match[1]))
+			require.NoError(t, err, b.place)
+			golden := slices.Collect(strings.Lines(string(content)))
+			for line := range strings.Lines(b.text) {
+				if line = strings.TrimRight(line, " \n"); line == "" {
+					continue
+				}
+				at := slices.IndexFunc(golden, func(known string) bool { return strings.TrimRight(known, " \n") == line })
+				if !assert.GreaterOrEqual(t, at, 0, "%s: %s has no such line, or not here:\n%s", b.place, match[1], line) {
+					break
+				}
+				golden = golden[at+1:]
+			}
+			shown++
+		}
+	}
+	assert.GreaterOrEqual(t, shown, 2)
+}
+
+// TestStoredDocumentsAreReal uploads the file of a run that the project ships, and compares each document
+// that is shown with the one in the index. A text may have … for anything, a number is rounded.
+func TestStoredDocumentsAreReal(t *testing.T) {
+	t.Parallel()
+	user := newUser(t, servertest.URL(t, servertest.FirstClass))
+	user.build("./cmd/k6es")
+	user.run(block{place: "an upload"}, "bin/k6es upload --url http://localhost:9200 --test checkout --run-name '#812 main@a1b2c3d' --branch main "+
+		"--commit a1b2c3d4e5f60718293a4b5c6d7e8f9001122334 --environment staging --service shop --run-note 'with the new pool size' "+
+		"--label release=4.2 --summary nightly-20.summary.json nightly-20.json.gz", nil)
+	shown := 0
+	for _, b := range blocks(t, "docs/documents.md") {
+		match := aStored.FindStringSubmatch(b.above)
+		if match == nil {
+			continue
+		}
+		var want any
+		require.NoError(t, json.Unmarshal([]byte(b.text), &want), b.place)
+		alike(t, b.place, want, user.stored(match[1], match[2]))
+		shown++
+	}
+	assert.GreaterOrEqual(t, shown, 4)
+}
+
+// stored is the one document of an index that the query finds.
+func (u *user) stored(index, query string) any {
+	u.t.Helper()
+	response, err := http.Get(u.replace.Replace("http://localhost:9200/"+index) + "/_search?q=" + url.QueryEscape(query))
+	require.NoError(u.t, err)
+	defer response.Body.Close()
+	var answer struct {
+		Hits struct {
+			Hits []struct {
+				Source any `json:"_source"`
+			} `json:"hits"`
+		} `json:"hits"`
+	}
+	require.NoError(u.t, json.NewDecoder(response.Body).Decode(&answer))
+	require.Len(u.t, answer.Hits.Hits, 1, "%s: %s", index, query)
+	return answer.Hits.Hits[0].Source
+}
+
+// alike compares JSON values: the same fields, texts but for …, and numbers to the digits of one in a thousand.
+func alike(t *testing.T, place string, want, got any) {
+	t.Helper()
+	switch want := want.(type) {
+	case map[string]any:
+		fields, ok := got.(map[string]any)
+		if !ok || !assert.ElementsMatch(t, slices.Collect(maps.Keys(want)), slices.Collect(maps.Keys(fields)), place) {
+			assert.True(t, ok, place)
+			return
+		}
+		for name, value := range want {
+			alike(t, place+" "+name, value, fields[name])
+		}
+	case []any:
+		values, ok := got.([]any)
+		if !assert.True(t, ok, place) || !assert.Len(t, values, len(want), place) {
+			return
+		}
+		for i, value := range want {
+			alike(t, place, value, values[i])
+		}
+	case float64:
+		assert.InDelta(t, want, got, math.Abs(want)/1000, place)
+	case string:
+		assert.Regexp(t, pattern(want), got, place)
+	default:
+		assert.Equal(t, want, got, place)
+	}
+}
+
+// TestFiguresAreThoseOfTheTables compares the figures in docs/comparison.md with the tables that a test of
+// package compare holds the rule to. A row is | slower by | runs differ by | load | a figure for 1, 3, 5 and 10 runs |.
+func TestFiguresAreThoseOfTheTables(t *testing.T) {
+	t.Parallel()
+	content, err := os.ReadFile(filepath.Join(root, "docs", "comparison.md"))
+	require.NoError(t, err)
+	figures := 0
+	var table map[string]string
+	for line := range strings.Lines(string(content)) {
+		line = strings.TrimSpace(line)
+		match := aTable.FindStringSubmatch(line)
+		cells := strings.Split(strings.Trim(line, "| "), " | ")
+		switch {
+		case match != nil:
+			table = worse(t, match[1], match[2])
+		case !strings.HasPrefix(line, "|"):
+			table = nil
+		case table != nil && strings.HasSuffix(cells[0], " %"):
+			require.Len(t, cells, 7, line)
+			for i, runs := range []string{"1", "3", "5", "10"} {
+				row := strings.Join([]string{cells[2], strings.TrimSuffix(cells[0], " %"), strings.TrimSuffix(cells[1], " %"), runs}, ",")
+				assert.Equal(t, table[row], cells[3+i], line)
+				figures++
+			}
+		}
+	}
+	assert.GreaterOrEqual(t, figures, 64)
+}
+
+// worse are the shares of pairs that are called worse, by load, slowdown, difference of runs and number of runs.
+func worse(t *testing.T, file, percentile string) map[string]string {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(root, file))
+	require.NoError(t, err)
+	shares := map[string]string{}
+	for line := range strings.Lines(string(content)) {
+		if cells := strings.Split(strings.TrimSpace(line), ","); cells[3] == percentile {
+			shares[strings.Join([]string{cells[0], cells[1], cells[2], cells[4]}, ",")] = cells[5]
+		}
+	}
+	return shares
 }
 
 var (
