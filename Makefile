@@ -8,7 +8,8 @@ SERVERS     ?= es-oss-7.10.2
 ALL_SERVERS ?= es-oss-7.10.2 opensearch-2.19.6 es-8.19.21 es-7.17.29 opensearch-1.3.20 es-9.5.3 opensearch-3.6.0
 FUZZTIME    ?= 30s
 BENCHCOUNT  ?= 6
-LDFLAGS     := -s -w
+VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LDFLAGS      = -s -w -X github.com/k6es/k6es/config.version=$(VERSION)
 WITH         = go run ./scripts/servers run
 LINT         = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(shell sed -n '1s/^# *//p' .golangci.yml)
 

@@ -70,8 +70,8 @@ func (l *load) result(part runs.Part) *result {
 		l.env.warnf("%s has more than %d URLs; url.full was left out (--max-urls)", r.File, l.config.MaxURLs)
 	}
 	if untyped := l.untyped(); len(untyped) > 0 {
-		l.env.warnf("%s does not say of which type %s is; say --metric-type %s=counter, gauge, rate or trend", r.File,
-			strings.Join(untyped, ", "), untyped[0])
+		l.env.warnf("%s does not say what type of metric %s is: delete the run, and upload it with --metric-type %s=counter "+
+			"(or gauge, rate, trend)", r.File, strings.Join(untyped, ", "), untyped[0])
 	}
 	return r
 }

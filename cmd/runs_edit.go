@@ -129,12 +129,18 @@ func (r runsCommand) newDelete() *cobra.Command {
 	return cmd
 }
 
+// shortestDeleted is how long the beginning of an id or name must be that a deletion believes.
+const shortestDeleted = 4
+
 func (r runsCommand) delete(cmd *cobra.Command, ref string, yes bool) error {
 	ctx := cmd.Context()
 	store, d, err := r.find(cmd, ref)
 	id, label := ref, "run "+ref
 	if d != nil {
 		id, label = d.K6.Run.ID, d.Label()
+		if len(ref) < shortestDeleted && ref != id && ref != d.K6.Run.Name {
+			return usageError("%q could mean %s, but is too short to delete by: give %d letters of its id or name, or more", ref, label, shortestDeleted)
+		}
 	} else if store == nil {
 		return err
 	}

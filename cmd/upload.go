@@ -110,6 +110,11 @@ func (env Env) upload(ctx context.Context, flags *pflag.FlagSet, options uploadO
 	if err != nil {
 		return err
 	}
+	if cfg.RunID != "" {
+		if err := runs.CheckID(cfg.RunID); err != nil {
+			return usageError("%q cannot be a run id: %w", cfg.RunID, err)
+		}
+	}
 	if options.summary != "" && len(files) > 1 {
 		return usageError("one --summary for %d files: upload them one by one", len(files))
 	}
@@ -365,7 +370,7 @@ func (l *load) claim(ctx context.Context) error {
 		Instance: l.source.Instance(), Labels: l.config.Labels,
 	}}
 	if claim.Run.ID == "" {
-		claim.Run.ID, claim.Origin = l.sample.Tags.Get("testid"), runs.FromTag
+		claim.Run.ID, claim.Origin = l.taggedID(), runs.FromTag
 	}
 	if claim.Run.ID == "" {
 		claim.Run.ID, claim.Origin = l.source.RunID(), runs.FromContent
@@ -392,6 +397,19 @@ func (l *load) claim(ctx context.Context) error {
 		l.env.warnf("%s: run id %q (tag testid) already belongs to another source; this file is run %q", displayName(l.source.Name), l.taken, l.run.ID)
 	}
 	return nil
+}
+
+// taggedID is the run id that the tag testid asks for, "" if it asks for none that can be.
+func (l *load) taggedID() string {
+	id := l.sample.Tags.Get("testid")
+	if id == "" {
+		return ""
+	}
+	if err := runs.CheckID(id); err != nil {
+		l.env.warnf("%s: the tag testid, %q, cannot be a run id: %v; the id is made from the content", displayName(l.source.Name), id, err)
+		return ""
+	}
+	return id
 }
 
 // read takes the samples through the pipeline. It returns false when late ended before reading did: the

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -40,6 +41,9 @@ func TestEnvironmentMessages(t *testing.T) {
 		"URL=http://":               `URL: "http://" is not an address (like http://localhost:9200)`,
 		"URL=http://a,x://u:hush@b": `URL: number 2 is not an address (like http://localhost:9200)`,
 		"ADDRESS=x://b":             `ADDRESS: "x://b" is not an address (like http://localhost:9200)`,
+
+		"RUN_NAME=" + strings.Repeat("x", 8193):     `RUN_NAME: "` + strings.Repeat("x", 100) + `" has 8193 bytes; 8192 are possible`,
+		"LABELS=a=b,c=" + strings.Repeat("x", 8193): `LABELS: c has 8193 bytes; 8192 are possible`,
 	} {
 		_, err := config.Load(config.Sources{Env: env("K6_ELASTICSEARCH_" + entry)})
 		assert.EqualError(t, err, "K6_ELASTICSEARCH_"+message)

@@ -99,6 +99,9 @@ func (o *Option) setMap(field *map[string]string, value any) error {
 			delete(merged, key)
 			continue
 		}
+		if err := o.validate(text); err != nil {
+			return fmt.Errorf("%s %w", key, err)
+		}
 		if merged == nil {
 			merged = make(map[string]string, len(pairs))
 		}
@@ -156,7 +159,7 @@ func (o *Option) setScalar(field any, text string) error {
 	if err == nil {
 		return o.inRange(field, trimmed)
 	}
-	return fmt.Errorf("%q %w", text, err) // no secret: those take any text
+	return fmt.Errorf("%.100q %w", text, err) // no secret: those take any text
 }
 
 func (o *Option) validate(text string) error {
@@ -253,6 +256,17 @@ var prefixPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,199}$`)
 func validPrefix(text string) error {
 	if !prefixPattern.MatchString(text) {
 		return errors.New("cannot begin an index name (lower-case letters, digits, - _ and ., beginning with a letter or a digit, at most 200)")
+	}
+	return nil
+}
+
+// maxName is the longest name, note or label, in bytes. Documents cut longer texts, and a name that was
+// cut is another name.
+const maxName = 8 << 10
+
+func validName(text string) error {
+	if len(text) > maxName {
+		return fmt.Errorf("has %d bytes; %d are possible", len(text), maxName)
 	}
 	return nil
 }

@@ -57,6 +57,18 @@ func TestWhatIsNoNumberIsLeftOutAndNamed(t *testing.T) {
 	}
 }
 
+// A script may add any number to a built-in rate: k6 counts whether it is 0.
+func TestBuiltInRateCountsAsK6Does(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[float64]float64{0: 0, 1: 1, 0.5: 1, -2: 1} {
+		docs := newStream().add("http_req_failed", 0, value, "").request(ms, value, "").documents(t)
+		require.Len(t, docs, 2)
+		for _, doc := range docs {
+			assert.InDelta(t, want, doc.fields["k6.http_req_failed"], 0, "value %v", value)
+		}
+	}
+}
+
 func TestRunWithTooManyLabelsOrURLsSaysSo(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

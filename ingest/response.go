@@ -28,9 +28,15 @@ func (e *itemError) String() string {
 		return "no reason given"
 	}
 	if e.CausedBy != nil && e.CausedBy.Reason != "" {
-		return fmt.Sprintf("%s: %s (%s)", e.Type, e.Reason, e.CausedBy.Reason)
+		return fmt.Sprintf("%s: %s (%s)", e.Type, firstLine(e.Reason), firstLine(e.CausedBy.Reason))
 	}
-	return e.Type + ": " + e.Reason
+	return e.Type + ": " + firstLine(e.Reason)
+}
+
+// firstLine leaves out what a parser adds in further lines: the request, other documents included.
+func firstLine(reason string) string {
+	line, _, _ := strings.Cut(reason, "\n")
+	return line
 }
 
 // verdict is what is to be done about one document.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -34,6 +35,15 @@ func FuzzBulkAnswer(f *testing.F) {
 			require.NotEmpty(t, items[i].Error.String())
 		}
 	})
+}
+
+// What a parser quotes of the request, other documents included, is of no use to anybody.
+func TestReasonIsOneLine(t *testing.T) {
+	t.Parallel()
+	err := &itemError{Type: "mapper_parsing_exception", Reason: "failed to parse\n at [Source: x]", CausedBy: &itemError{Reason: "out of range\n at [Source: {\"create\":…"}}
+	assert.Equal(t, "mapper_parsing_exception: failed to parse (out of range)", err.String())
+	err.CausedBy = nil
+	assert.Equal(t, "mapper_parsing_exception: failed to parse", err.String())
 }
 
 func answer(docs int, failed string) []byte {

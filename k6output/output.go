@@ -39,6 +39,9 @@ import (
 // Names under which the output is registered: k6 run --out NAME.
 var Names = []string{"elasticsearch", "output-elasticsearch", "opensearch"}
 
+// silence is how long the end of a test may take before the user is told what it waits for.
+const silence = 2 * time.Second
+
 // probeTimeout bounds how long the start of a test waits to learn what server this is.
 const probeTimeout = 3 * time.Second
 
@@ -83,8 +86,12 @@ func New(params output.Params) (output.Output, error) {
 	if err != nil {
 		return nil, errext.WithExitCodeIfNone(err, exitcodes.InvalidConfig)
 	}
+	run, err := newRun(cfg, params)
+	if err != nil {
+		return nil, errext.WithExitCodeIfNone(err, exitcodes.InvalidConfig)
+	}
 	o := &Output{
-		config: cfg, params: params, run: newRun(cfg, params), queue: newQueue(int64(cfg.Memory)),
+		config: cfg, params: params, run: run, queue: newQueue(int64(cfg.Memory)),
 		log:     params.Logger.WithField("output", params.OutputType),
 		beating: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
 	}
@@ -92,20 +99,28 @@ func New(params output.Params) (output.Output, error) {
 }
 
 // newRun names the run: by option, else by the tag testid (its id) and the script (its test).
-func newRun(cfg config.Config, params output.Params) ingest.Run {
+func newRun(cfg config.Config, params output.Params) (ingest.Run, error) {
 	run := ingest.Run{ID: cfg.RunID, Name: cfg.RunName, Test: cfg.TestName, Labels: cfg.Labels}
-	if run.ID == "" {
-		run.ID = params.ScriptOptions.RunTags["testid"]
-	}
-	if run.ID == "" {
+	tagged := params.ScriptOptions.RunTags["testid"]
+	switch {
+	case run.ID != "":
+		if err := runs.CheckID(run.ID); err != nil {
+			return run, fmt.Errorf("%q cannot be a run id: %w", run.ID, err)
+		}
+	case tagged == "":
 		run.ID = runs.NewID()
+	default:
+		if run.ID = tagged; runs.CheckID(tagged) != nil {
+			run.ID = runs.NewID()
+			params.Logger.Warnf("the tag testid, %q, cannot be a run id: %v; this run is %q", tagged, runs.CheckID(tagged), run.ID)
+		}
 	}
 	if run.Test == "" && params.ScriptPath != nil {
 		run.Test = runs.TestOfScript(params.ScriptPath.Path)
 	}
 	instance := uuid.New()
 	run.Instance = binary.BigEndian.Uint64(instance[8:])
-	return run
+	return run, nil
 }
 
 // Description is what k6 prints at the start, behind "output:".
@@ -147,6 +162,7 @@ func (o *Output) Start() error {
 		return err
 	}
 	o.recorder = runs.NewRecorder(o.facts(origin), o.run.Instance, o.thresholdSources())
+	o.recorder.Started = time.Now()
 	o.rejects = &ingest.Rejects{Path: o.rejectsFile()}
 	options := o.config.LiveWriter()
 	options.Prepare, options.Rejects, options.Log = o.prepare, o.rejects, o.log
@@ -275,6 +291,10 @@ func (o *Output) finish(testErr error) {
 	ctx, cancel := context.WithTimeoutCause(context.Background(), o.config.StopTimeout,
 		fmt.Errorf("the %s of stop-timeout were over", o.config.StopTimeout))
 	defer cancel()
+	patience := time.AfterFunc(silence, func() {
+		o.log.Infof("waiting for documents to arrive, %s at most (option stop-timeout)", o.config.StopTimeout)
+	})
+	defer patience.Stop()
 	close(o.stop)
 	<-o.done
 	closed := o.writer.Close(ctx)

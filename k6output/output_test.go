@@ -3,6 +3,7 @@ package k6output
 import (
 	"math"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"go.k6.io/k6/v2/metrics"
 
 	"github.com/k6es/k6es/ingest/ingesttest"
+	"github.com/k6es/k6es/runs"
 )
 
 func TestNewAndStopWithoutStartTouchNothing(t *testing.T) {
@@ -48,6 +50,21 @@ func TestRunIsNamed(t *testing.T) {
 	require.NoError(t, err)
 	assert.NotEqual(t, one.(*Output).run.ID, two.(*Output).run.ID)
 	assert.NotEqual(t, one.(*Output).run.Instance, two.(*Output).run.Instance)
+}
+
+func TestRunIDThatNoServerTakes(t *testing.T) {
+	t.Parallel()
+	params, hook := testParams(t, "")
+	params.Environment["K6_ELASTICSEARCH_RUN_ID"] = "_search"
+	_, err := New(params)
+	require.ErrorContains(t, err, `"_search" cannot be a run id`)
+
+	delete(params.Environment, "K6_ELASTICSEARCH_RUN_ID")
+	params.ScriptOptions.RunTags = map[string]string{"testid": "_search"}
+	o, err := New(params)
+	require.NoError(t, err)
+	require.NoError(t, runs.CheckID(o.(*Output).run.ID))
+	assert.Contains(t, strings.Join(lines(hook), "\n"), `warning: the tag testid, "_search", cannot be a run id`)
 }
 
 func TestRunArrives(t *testing.T) {

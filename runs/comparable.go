@@ -23,6 +23,7 @@ func Comparable(d *Document, all []*SeriesDocument) (compare.Run, error) {
 		Instances: len(parts), Closed: d.closedModel(),
 		Interrupted: d.K6.Run.Status == Interrupted || d.K6.Run.Status == Aborted, Partial: d.K6.Run.Partial,
 		Trends: map[compare.Key]compare.Trend{}, Rates: map[compare.Key]compare.Rate{}, Counters: map[compare.Key]float64{},
+		Untyped: map[string]bool{},
 	}
 	merged := map[compare.Key]*SeriesPart{}
 	types := map[string]string{}
@@ -75,6 +76,8 @@ func enter(run *compare.Run, key compare.Key, typ string, part *SeriesPart) {
 		if !movesBytes(key.Metric) {
 			run.Counters[key] = part.Sum
 		}
+	case ingest.Unknown.String():
+		run.Untyped[key.Metric] = true
 	case ingest.Rate.String():
 		run.Rates[key] = compare.Rate{Hits: part.Passes, Total: part.Count}
 	case ingest.Trend.String():

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/agnivade/levenshtein"
 )
@@ -225,7 +226,11 @@ func ShortIDs(all []*Document) []string {
 				length = max(length, common(d.K6.Run.ID, other.K6.Run.ID)+1)
 			}
 		}
-		short[i] = d.K6.Run.ID[:min(length, len(d.K6.Run.ID))]
+		length = min(length, len(d.K6.Run.ID))
+		for length < len(d.K6.Run.ID) && !utf8.RuneStart(d.K6.Run.ID[length]) {
+			length++
+		}
+		short[i] = d.K6.Run.ID[:length]
 	}
 	return short
 }

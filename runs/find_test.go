@@ -172,7 +172,8 @@ func TestFindExplains(t *testing.T) {
 		"qqqqqqqq": `unknown run "qqqqqqqq"`,
 		"":         `unknown run ""`,
 		"latest~5": `unknown run "latest~5": there are only 5 runs`,
-		"latest~x": `unknown run "latest~x"`,
+		"latset":   `unknown run "latset". Did you mean latest?`,
+		"latest~x": `unknown run "latest~x". Did you mean latest?`,
 	} {
 		_, err := store.Find(t.Context(), ref)
 		assert.EqualError(t, err, message)
@@ -207,10 +208,10 @@ func TestAmbiguousRunsAreNotAllListed(t *testing.T) {
 func TestShortIDsTellRunsApart(t *testing.T) {
 	t.Parallel()
 	var all []*Document
-	for _, id := range []string{"0193a1b2-7c3e-7000", "0193a1b2-7c4f-7000", "866c3d05-0dd5", "x"} {
+	for _, id := range []string{"0193a1b2-7c3e-7000", "0193a1b2-7c4f-7000", "866c3d05-0dd5", "x", "nachts🚀🚀"} {
 		d := &Document{}
 		d.K6.Run.ID = id
 		all = append(all, d)
 	}
-	assert.Equal(t, []string{"0193a1b2-7c3", "0193a1b2-7c4", "866c3d05", "x"}, ShortIDs(all))
+	assert.Equal(t, []string{"0193a1b2-7c3", "0193a1b2-7c4", "866c3d05", "x", "nachts🚀"}, ShortIDs(all))
 }

@@ -1,11 +1,15 @@
 package runs
 
 import (
+	"errors"
+	"fmt"
 	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 )
@@ -13,6 +17,30 @@ import (
 // NewID makes the id of a new run: a UUID of version 7, whose beginning is the time, so that ids sort
 // by time.
 func NewID() string { return uuid.Must(uuid.NewV7()).String() }
+
+// maxID is the longest run id in bytes: servers take 512 in the id of a document, and an id that is
+// taken gets nine more (Claimer.Claim).
+const maxID = 500
+
+// CheckID says why a text cannot be the id of a run: no document can have it, or k6es could not tell it
+// from another word for a run. A server would read "_search" in the address of a document as a request
+// to search.
+func CheckID(id string) error {
+	_, counted := parseLatest(id)
+	switch {
+	case len(id) > maxID:
+		return fmt.Errorf("it has %d bytes, %d are possible", len(id), maxID)
+	case !utf8.ValidString(id) || strings.ContainsFunc(id, unicode.IsControl):
+		return errors.New("it holds a control character, or what is no text")
+	case strings.TrimSpace(id) != id:
+		return errors.New("a blank stands at its beginning or end")
+	case id == "" || id == "." || id == ".." || strings.HasPrefix(id, "_"):
+		return errors.New(`it is empty, ".", "..", or begins with "_"`)
+	case counted || id == pinned:
+		return errors.New("the word stands for another run")
+	}
+	return nil
+}
 
 // NameAt is the name of a run that nobody named: the time of its first sample, or of its start.
 func NameAt(at time.Time) string { return at.UTC().Format(time.RFC3339) }

@@ -1,10 +1,12 @@
 package runs
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 func TestTestOfFile(t *testing.T) {
@@ -54,4 +56,30 @@ func TestNewIDsSortByTime(t *testing.T) {
 	first := NewID()
 	second := NewID()
 	assert.Less(t, first, second)
+}
+
+func TestCheckID(t *testing.T) {
+	t.Parallel()
+	for _, id := range []string{
+		"812", NewID(), "nightly 812 main@a1b2c3d", "a/b?c=d&e#f%2F", "*", "größe 🚀", `"quoted\"`, "a_b", "latest~x", "latest-812",
+		strings.Repeat("x", 500),
+	} {
+		require.NoError(t, CheckID(id), id)
+	}
+	for id, why := range map[string]string{
+		"":                             "it is empty",
+		".":                            "it is empty, \".\"",
+		"..":                           "it is empty, \".\"",
+		"_search":                      "begins with \"_\"",
+		" 812":                         "a blank",
+		"812\u00a0":                    "a blank",
+		"a\nb":                         "control character",
+		"a\xffb":                       "no text",
+		"latest":                       "stands for another run",
+		"latest~2":                     "stands for another run",
+		"pinned":                       "stands for another run",
+		strings.Repeat("é", 250) + "x": "it has 501 bytes, 500 are possible",
+	} {
+		require.ErrorContains(t, CheckID(id), why, id)
+	}
 }

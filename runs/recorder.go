@@ -16,6 +16,10 @@ import (
 // Recorder gathers what is to be said of a run while its samples pass: its headline numbers, thresholds
 // and series. It is not safe for concurrent use; a Snapshot of it may be used anywhere.
 type Recorder struct {
+	// Started is when a live run began: a run that ends before its first sample has a document too. Zero
+	// for a file, which is no run without samples.
+	Started time.Time
+
 	facts      Facts
 	instance   string
 	collector  *series.Collector
@@ -70,13 +74,12 @@ type Snapshot struct {
 func (s *Snapshot) Part() Part { return s.part }
 
 // Snapshot takes down what is known now: all series with their tenths at the end of a run, or only those
-// of the whole run and its scenarios, for a heartbeat. It returns nil while there is no sample.
+// of the whole run and its scenarios, for a heartbeat. It returns nil while there is no sample, unless Started is set.
 func (r *Recorder) Snapshot(o Outcome, end bool, now time.Time) (*Snapshot, error) {
-	first, latest, ok := r.collector.Times()
+	start, last, ok := r.span()
 	if !ok {
 		return nil, nil //nolint:nilnil // nothing to take down, and that is well
 	}
-	start, last := time.Unix(0, first).UTC(), time.Unix(0, latest).UTC()
 	s := &Snapshot{facts: r.facts}
 	var err error
 	if s.part, err = r.part(o, start, last, now); err != nil {
@@ -100,6 +103,15 @@ func (r *Recorder) Snapshot(o Outcome, end bool, now time.Time) (*Snapshot, erro
 		s.writes = append(s.writes, &seriesWrite{id: doc.K6.Series.ID, doc: doc, part: part})
 	}
 	return s, nil
+}
+
+// span is from the first sample to the latest one; the moment of the start while there is none.
+func (r *Recorder) span() (start, last time.Time, ok bool) {
+	first, latest, ok := r.collector.Times()
+	if !ok {
+		return r.Started.UTC(), r.Started.UTC(), !r.Started.IsZero()
+	}
+	return time.Unix(0, first).UTC(), time.Unix(0, latest).UTC(), true
 }
 
 // busiestNames is how many request names keep the tenths by which runs are compared.

@@ -42,7 +42,7 @@ func bare(text string) string { return strings.Trim(strings.TrimSpace(text), `"'
 var expression = regexp.MustCompile(`^\s*(count|rate|value|avg|min|max|med|p\(\s*[0-9.]+\s*\))\s*(===|==|!=|>=|<=|>|<)\s*([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s*$`)
 
 // evaluate measures what the threshold is about and says whether it is crossed. ok is false where the
-// expression cannot be evaluated or no sample came, in which case k6 does not call it crossed either.
+// expression cannot be evaluated or no sample came: then there is nothing to measure, and what k6 says of it counts.
 func (t ThresholdSource) evaluate(s *series.Series, duration time.Duration) (value float64, crossed, ok bool) {
 	parts := expression.FindStringSubmatch(t.Expression)
 	if parts == nil || s == nil || s.Count == 0 {

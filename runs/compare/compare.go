@@ -50,7 +50,18 @@ type comparison struct {
 // estimator takes an estimate from a run, or says why there is none.
 type estimator func(*Run) (e estimate, reason string)
 
-const noSeries = "no such series"
+const (
+	noSeries = "no such series"
+	noType   = "the metric's type is not known"
+)
+
+// missing is why a run has no value for a key.
+func (r *Run) missing(key Key) string {
+	if r.Untyped[key.Metric] {
+		return noType
+	}
+	return noSeries
+}
 
 // trends compares every percentile of every trend.
 func (c *comparison) trends() {
@@ -65,7 +76,7 @@ func (c *comparison) trends() {
 				if trend, ok := r.Trends[key]; ok {
 					return ofTrend(trend, p)
 				}
-				return estimate{}, noSeries
+				return estimate{}, r.missing(key)
 			})
 		}
 	}
@@ -79,7 +90,7 @@ func (c *comparison) rates() {
 			if rate, ok := r.Rates[key]; ok {
 				return ofRate(rate)
 			}
-			return estimate{}, noSeries
+			return estimate{}, r.missing(key)
 		})
 	}
 }
@@ -101,8 +112,8 @@ func (c *comparison) throughput(key Key) {
 	rule := c.ratios(c.Delta, c.higher(key.Metric, true))
 	c.compare(Row{Key: key, Unit: PerSecond}, rule, func(r *Run) (estimate, string) {
 		n, ok := r.Counters[key]
-		if !ok && key.Scope != WholeRun {
-			return estimate{}, noSeries
+		if !ok && (key.Scope != WholeRun || r.Untyped[key.Metric]) {
+			return estimate{}, r.missing(key)
 		}
 		return ofCount(n, r.Duration)
 	})

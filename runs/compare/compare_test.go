@@ -623,3 +623,17 @@ func TestInvalidSettings(t *testing.T) {
 		assert.ErrorContains(t, err, want)
 	}
 }
+
+// TestMetricWithoutType compares a counter with samples of which nobody knows what they are.
+func TestMetricWithoutType(t *testing.T) {
+	t.Parallel()
+	key := compare.Key{Metric: "orders"}
+	counted := compare.Run{ID: "a", Duration: time.Minute, Counters: map[compare.Key]float64{key: 500}}
+	untyped := compare.Run{ID: "b", Duration: time.Minute, Untyped: map[string]bool{"orders": true}}
+	for side, runs := range map[string][2]compare.Run{"contender": {counted, untyped}, "baseline": {untyped, counted}} {
+		report, err := compare.Compare([]compare.Run{runs[0]}, runs[1], compare.Defaults())
+		require.NoError(t, err)
+		assert.False(t, report.Regression())
+		assert.Contains(t, report.NotJudged, compare.Unjudged{Key: key, Reason: side + ": the metric's type is not known"})
+	}
+}

@@ -74,6 +74,22 @@ func TestEmptySketch(t *testing.T) {
 }
 
 // TestTenths feeds a value that says in which tenth of the run it was taken.
+// JSON has no infinity, and one such sum would keep the whole run from being recorded.
+func TestSumsStayFinite(t *testing.T) {
+	t.Parallel()
+	metric := ingest.NewRegistry().Define("m", ingest.Counter)
+	for _, value := range []float64{math.MaxFloat64, -math.MaxFloat64} {
+		c := NewCollector(nil)
+		for range 3 {
+			c.Add(&ingest.Sample{Value: value, Metric: metric, Tags: ingest.NewTagSet(nil)})
+		}
+		s := c.Find("m", Key{Scope: WholeRun})
+		assert.InDelta(t, value, s.Sum, 0)
+		s.merge(s)
+		assert.InDelta(t, value, s.Sum, 0)
+	}
+}
+
 func TestTenths(t *testing.T) {
 	t.Parallel()
 	for _, length := range []time.Duration{20 * time.Second, 61 * time.Second, 10 * time.Minute, 3 * time.Hour} {

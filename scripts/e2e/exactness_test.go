@@ -124,7 +124,7 @@ func testFile(t *testing.T, url, file, stdin string, want summary, lost float64,
 	c.stdin = strings.NewReader(stdin)
 	results := c.run(t, 0).results(t)
 	require.Len(t, results, 1)
-	assert.Equal(t, results[0].Documents, results[0].Created)
+	assert.Equal(t, results[0].Documents, results[0].Created+results[0].Existing, "existing: a request that was sent again")
 	assert.Equal(t, results[0].Documents, s.count(t))
 	s.requireNumbers(t, want, lost)
 	s.requireValid(t)
