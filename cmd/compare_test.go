@@ -367,12 +367,17 @@ func TestCompareMillion(t *testing.T) {
 		run := synthetic{seed: uint64(i), start: monday.AddDate(0, 0, i), requests: 1_000_000, duration: 10 * time.Minute}
 		s.record(t, run, facts(fmt.Sprintf("run-%d", i), "main", ""), runs.Outcome{})
 	}
-	start := time.Now()
-	got := s.compare(t)
-	took := time.Since(start)
-	require.Equal(t, cmd.ExitOK, got.code, got.err)
-	assert.Contains(t, got.out, "1,666.7 req/s")
-	t.Logf("compared in %s", took)
+	var rounds []time.Duration // other tests want the processor too: the median tells
+	for range 5 {
+		start := time.Now()
+		got := s.compare(t)
+		rounds = append(rounds, time.Since(start))
+		require.Equal(t, cmd.ExitOK, got.code, got.err)
+		assert.Contains(t, got.out, "1,666.7 req/s")
+	}
+	slices.Sort(rounds)
+	took := rounds[len(rounds)/2]
+	t.Logf("compared in %s", rounds)
 	limit := time.Second
 	if raceDetector {
 		limit *= 5
