@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/k6es/k6es/config"
-	"github.com/k6es/k6es/ingest"
 	"github.com/k6es/k6es/runs"
 	"github.com/k6es/k6es/runs/compare"
 	"github.com/k6es/k6es/runs/report"
@@ -133,22 +132,14 @@ func (o compareOptions) check() (window runs.Window, err error) {
 	if o.failOn != "worse" && o.failOn != "never" {
 		return window, usageError("--fail-on is %q; choose worse or never", o.failOn)
 	}
-	for name, word := range o.types {
-		if _, ok := ingest.ParseMetricType(word); !ok {
-			return window, usageError("--metric-type %s=%s: the type must be counter, gauge, rate or trend", name, word)
-		}
+	if err := checkTypes(o.types); err != nil {
+		return window, err
 	}
 	if len(o.baseline) > 1 && slices.Contains(o.baseline, "pinned") {
 		return window, usageError("--baseline pinned is the whole baseline: name no other")
 	}
-	stdin := 0
-	for _, ref := range append([]string{o.contender}, o.baseline...) {
-		if ref == "-" {
-			stdin++
-		}
-	}
-	if stdin > 1 {
-		return window, usageError("standard input (-) can be read only once")
+	if err := checkStdin(append([]string{o.contender}, o.baseline...)); err != nil {
+		return window, err
 	}
 	if o.window == "" {
 		return window, nil

@@ -63,11 +63,7 @@ func (c *comparer) open(ctx context.Context, name string, contender bool) (*file
 	if err != nil {
 		return nil, err
 	}
-	registry := ingest.NewRegistry()
-	for metric, word := range c.options.types {
-		typ, _ := ingest.ParseMetricType(word)
-		registry.Define(metric, typ)
-	}
+	registry := typedRegistry(c.options.types)
 	f := &file{comparer: c, source: source, registry: registry, reader: source.Samples(registry)}
 	f.facts = runs.Facts{ID: source.RunID(), Test: c.config.TestName, Environment: c.config.Environment, Version: config.Version()}
 	if f.facts.Test == "" {
@@ -85,7 +81,7 @@ func (f *file) compare(ctx context.Context, s *side) error {
 	if err := f.read(ctx); err != nil {
 		return err
 	}
-	f.thresholds()
+	f.recorder.FileThresholds(f.registry)
 	// Thresholds are about the whole run.
 	outcome := runs.Outcome{Status: runs.Passed, Evaluate: f.window.All(), BadLines: f.bad}
 	if f.torn || f.damage != nil {
@@ -113,15 +109,6 @@ func (f *file) compare(ctx context.Context, s *side) error {
 	s.about.File = displayName(f.source.Name)
 	s.run.Name = filepath.Base(s.about.File)
 	return nil
-}
-
-// thresholds adds those that the file names.
-func (f *file) thresholds() {
-	for _, metric := range f.registry.Metrics() {
-		for _, expression := range metric.Thresholds {
-			f.recorder.Threshold(runs.ThresholdSource{Metric: metric.Name, Expression: expression})
-		}
-	}
 }
 
 // heedEvery is after how many samples reading looks whether it is to stop.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -62,18 +63,16 @@ func (o uploadOptions) check(files []string) error {
 	if o.stdout && o.output == "json" {
 		return usageError("--stdout and --output json exclude each other: both write to standard output")
 	}
-	for name, word := range o.types {
-		if _, ok := ingest.ParseMetricType(word); !ok {
-			return usageError("--metric-type %s=%s: the type must be counter, gauge, rate or trend", name, word)
-		}
+	if err := checkTypes(o.types); err != nil {
+		return err
 	}
-	stdin := 0
-	for _, file := range files {
-		if file == "-" {
-			stdin++
-		}
-	}
-	if stdin > 1 {
+	return checkStdin(files)
+}
+
+// checkStdin looks at files that are named: standard input cannot be read twice.
+func checkStdin(files []string) error {
+	first := slices.Index(files, "-")
+	if first >= 0 && slices.Contains(files[first+1:], "-") {
 		return usageError("standard input (-) can be read only once")
 	}
 	return nil
@@ -252,11 +251,7 @@ type load struct {
 }
 
 func (u *uploader) newLoad(source *ingest.Source) *load {
-	registry := ingest.NewRegistry()
-	for name, word := range u.options.types {
-		typ, _ := ingest.ParseMetricType(word)
-		registry.Define(name, typ)
-	}
+	registry := typedRegistry(u.options.types)
 	l := &load{
 		uploader: u, source: source, registry: registry, reader: source.Samples(registry),
 		rejects: &ingest.Rejects{Path: u.rejectsFile(source.Name)}, started: time.Now(),
@@ -473,11 +468,7 @@ func (l *load) finish(ctx, late context.Context) (*result, error) {
 // snapshot is what the run comes to. Thresholds that the file names are evaluated here, unless a summary
 // has k6's own verdicts.
 func (l *load) snapshot() (*runs.Snapshot, error) {
-	for _, metric := range l.registry.Metrics() {
-		for _, expression := range metric.Thresholds {
-			l.recorder.Threshold(runs.ThresholdSource{Metric: metric.Name, Expression: expression})
-		}
-	}
+	l.recorder.FileThresholds(l.registry)
 	outcome := runs.Outcome{
 		Status: runs.Passed, Verdicts: l.verdicts, Evaluate: true,
 		Documents: int64(l.pipeline.Documents()), Stats: l.stats(), BadLines: l.bad.count, //nolint:gosec // a count

@@ -46,6 +46,15 @@ func (r *Recorder) Threshold(t ThresholdSource) {
 	}
 }
 
+// FileThresholds adds the thresholds that a file named for its metrics: those of the registry.
+func (r *Recorder) FileThresholds(registry *ingest.Registry) {
+	for _, metric := range registry.Metrics() {
+		for _, expression := range metric.Thresholds {
+			r.Threshold(ThresholdSource{Metric: metric.Name, Expression: expression})
+		}
+	}
+}
+
 // Add counts a sample, whose value must be finite.
 func (r *Recorder) Add(s *ingest.Sample) { r.collector.Add(s) }
 
@@ -86,10 +95,10 @@ func (r *Recorder) Snapshot(o Outcome, end bool, now time.Time) (*Snapshot, erro
 		return nil, err
 	}
 	scopes := []series.Scope{series.WholeRun, series.Scenario}
+	var busiest map[series.Key]bool
 	if end {
-		scopes = nil
+		scopes, busiest = nil, r.busiest()
 	}
-	busiest := r.busiest()
 	c := seriesContext{facts: r.facts, start: start, end: last}
 	for _, one := range r.collector.All(scopes...) {
 		part, err := c.newSeriesPart(one, r.instance, end && (one.Key.Scope != series.Request || busiest[one.Key]))

@@ -115,9 +115,8 @@ func (s *Store) update(ctx context.Context, id string, change func(*Facts)) (*Do
 // change reads a run, nil if it is not there, and writes what becomes of it. It begins anew when
 // somebody else wrote meanwhile, and returns what was written.
 func (s *Store) change(ctx context.Context, id string, change func(*Document) (*Document, error)) (*Document, error) {
-	path := "/" + s.runsIndex() + "/_doc/" + url.PathEscape(id)
 	for range maxConflicts {
-		before, v, err := s.load(ctx, path)
+		before, v, err := s.load(ctx, id)
 		if err != nil {
 			return nil, err
 		}
@@ -129,7 +128,7 @@ func (s *Store) change(ctx context.Context, id string, change func(*Document) (*
 		if before != nil {
 			condition = v.query()
 		}
-		err = s.Client.JSON(ctx, http.MethodPut, path+"?refresh=true&"+condition, after, nil)
+		err = s.Client.JSON(ctx, http.MethodPut, s.path(id)+"?refresh=true&"+condition, after, nil)
 		if !elastic.IsStatus(err, http.StatusConflict) {
 			return after, wrap(err, "writing run %s", id)
 		}
@@ -144,14 +143,17 @@ func wrap(err error, format string, args ...any) error {
 	return fmt.Errorf(format+": %w", append(args, err)...)
 }
 
-// load reads a run by its path; nil if it is not there.
-func (s *Store) load(ctx context.Context, path string) (*Document, version, error) {
+// path is where the run's document is.
+func (s *Store) path(id string) string { return "/" + s.runsIndex() + "/_doc/" + url.PathEscape(id) }
+
+// load reads a run; nil if it is not there.
+func (s *Store) load(ctx context.Context, id string) (*Document, version, error) {
 	var answer struct {
 		version
 		Found  bool      `json:"found"`
 		Source *Document `json:"_source"`
 	}
-	err := s.Client.JSON(ctx, http.MethodGet, path, nil, &answer)
+	err := s.Client.JSON(ctx, http.MethodGet, s.path(id), nil, &answer)
 	if elastic.IsStatus(err, http.StatusNotFound) {
 		return nil, version{}, nil
 	}
@@ -163,7 +165,7 @@ func (s *Store) load(ctx context.Context, path string) (*Document, version, erro
 
 // Load reads a run. The error is an *UnknownRunError if it is not there.
 func (s *Store) Load(ctx context.Context, id string) (*Document, error) {
-	d, _, err := s.load(ctx, "/"+s.runsIndex()+"/_doc/"+url.PathEscape(id))
+	d, _, err := s.load(ctx, id)
 	if err == nil && d == nil {
 		err = &UnknownRunError{Ref: id}
 	}
@@ -172,12 +174,8 @@ func (s *Store) Load(ctx context.Context, id string) (*Document, error) {
 
 // Ended returns the run of that id if there is one and none of its instances goes on; else nil.
 func (s *Store) Ended(ctx context.Context, id string) (*Document, error) {
-	d, err := s.Load(ctx, id)
-	var unknown *UnknownRunError
-	if errors.As(err, &unknown) {
-		return nil, nil //nolint:nilnil // there is none, and that is well
-	}
-	if err != nil {
+	d, _, err := s.load(ctx, id)
+	if err != nil || d == nil {
 		return nil, err
 	}
 	parts, err := d.parts()
@@ -194,12 +192,11 @@ func (s *Store) Ended(ctx context.Context, id string) (*Document, error) {
 // Known is how many samples of a file an earlier upload found; 0 if there was none, or if the user may
 // not look.
 func (s *Store) Known(ctx context.Context, run ingest.Run) (uint64, error) {
-	d, err := s.Load(ctx, run.ID)
-	var unknown *UnknownRunError
-	if errors.As(err, &unknown) || elastic.IsStatus(err, http.StatusForbidden) {
+	d, _, err := s.load(ctx, run.ID)
+	if elastic.IsStatus(err, http.StatusForbidden) {
 		return 0, nil
 	}
-	if err != nil {
+	if err != nil || d == nil {
 		return 0, err
 	}
 	return d.Known(run.Instance)
