@@ -31,19 +31,36 @@ type Config struct {
 	CloudID             string   // Elastic Cloud deployment; empty: URLs are used
 	User                string   // basic authentication; empty: none
 	Password            string
-	APIKey              string            // base64, as Elasticsearch returns it; empty: none
-	ServiceAccountToken string            // bearer token; empty: none
+	APIKey              string // base64, as Elasticsearch returns it; empty: none
+	ServiceAccountToken string // bearer token; empty: none
+	BearerToken         string // empty: none
+	SigV4Region         string // AWS region to sign requests for; empty: they are not signed
+	SigV4Service        string // es or aoss
+	SigV4AccessKey      string // empty: AWS's own variables, files and roles
+	SigV4SecretKey      string
+	SigV4Profile        string
 	Headers             map[string]string // sent with every request; nil: none
 	CACertFile          string            // PEM; empty: the system's certificates
 	ClientCertFile      string            // PEM; given together with ClientKeyFile or not at all
 	ClientKeyFile       string
 	InsecureSkipVerify  bool
+	Proxy               string        // empty: that of the environment
 	Timeout             time.Duration // one request
 
 	IndexPrefix string // a legal start of an index name, never empty
 	IndexPeriod string // month or day
 	Replicas    int    // -1: as the number of data nodes asks for
 	Setup       string // auto or off: whether a run may install templates
+
+	KibanaURL      string // Kibana or OpenSearch Dashboards; empty: not known
+	KibanaUser     string // empty: the login of the server
+	KibanaPassword string
+	KibanaSpace    string // empty: the default space
+	KibanaTenant   string // of OpenSearch Dashboards; empty: the user's default
+
+	LogsIndex       []string          // indices of production logs; nil: none
+	LogsFields      map[string]string // role → field, where probing is not to be trusted
+	LogsLatencyUnit string            // ns, us, ms or s; empty: probed
 
 	RunID    string // empty: the run chooses
 	Append   bool   // the run id may be that of a run that has ended
@@ -69,6 +86,9 @@ type Config struct {
 	RetryTimeout time.Duration // 0: 2 minutes for an upload, to the end for a live run
 	Memory       Bytes         // documents of a live run held while the server is down
 	StopTimeout  time.Duration // longest wait at the end of a live run
+	SpoolDir     string        // empty: in the user's state folder
+	SpoolSize    Bytes         // of all runs; 0: nothing is spooled
+	OnError      string        // warn or abort
 	RejectsFile  string        // empty: the uploaded file's name, or that of the run, and ".rejects"
 
 	// Warnings are sentences for the user about what was given; nil: none. No secret is in them.
@@ -145,7 +165,7 @@ func (c *Config) check() error {
 	}
 	return errors.Join(
 		c.either("address", "cloud-id", "url"),
-		c.either("way to log in", "user", "api-key", "service-account-token"),
+		c.either("way to log in", "user", "api-key", "service-account-token", "bearer-token", "sigv4-region"),
 		c.needs("password", "user"),
 		c.needs("client-cert-file", "client-key-file"),
 		c.needs("client-key-file", "client-cert-file"),
