@@ -31,12 +31,13 @@ const module = "github.com/k6es/k6es"
 // arrows says which packages of this module each package may import, besides what is below it. Those
 // that are not listed, such as scripts, are nobody's foundation and may import all.
 var arrows = map[string][]string{
+	"terminal": {},
 	"elastic":  {},
 	"mappings": {"elastic"},
-	"ingest":   {"elastic", "mappings"},
-	"runs":     {"elastic", "ingest", "mappings"},
-	"config":   {"elastic", "ingest", "mappings", "runs"},
-	"cmd":      {"config", "elastic", "ingest", "mappings", "runs"},
+	"ingest":   {"elastic", "mappings", "terminal"},
+	"runs":     {"elastic", "ingest", "mappings", "terminal"},
+	"config":   {"elastic", "ingest", "mappings", "runs", "terminal"},
+	"cmd":      {"config", "elastic", "ingest", "mappings", "runs", "terminal"},
 	"cmd/k6es": {"cmd"},
 	"k6output": {"config", "elastic", "ingest", "mappings", "runs"},
 	"":         {"cmd", "config", "k6output"},

@@ -59,6 +59,15 @@ func (b *badLines) share(samples uint64) string {
 	return fmt.Sprintf("%s of %s %s", plural(b.count, "line"), humanize.Comma(b.count+int64(samples)), verb)
 }
 
+// see says where what is not in the index is kept, and how much of it is not.
+func (b *badLines) see() string {
+	text := "see " + b.rejects.Path
+	if passed := b.rejects.Passed(); passed > 0 {
+		text += fmt.Sprintf(", which was full before the last %s", plural(passed, "line"))
+	}
+	return text
+}
+
 func plural(n int64, noun string) string {
 	if n != 1 {
 		noun += "s"

@@ -7,13 +7,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/k6es/k6es/config"
 	"github.com/k6es/k6es/elastic"
+	"github.com/k6es/k6es/kibana"
 	"github.com/k6es/k6es/runs"
 	"github.com/k6es/k6es/runs/ci"
 	"github.com/k6es/k6es/runs/compare"
@@ -197,12 +197,8 @@ func (c *comparer) origin(ctx context.Context) ci.Origin {
 
 // link is the page of the comparison in Kibana; empty when nobody said where Kibana is.
 func (c *comparer) link(comparison *runs.Comparison) string {
-	base := strings.TrimRight(c.env.Vars["K6_KIBANA_URL"], "/")
-	if base == "" || !comparison.Stored() {
+	if !comparison.Stored() {
 		return ""
 	}
-	if space := c.env.Vars["K6_KIBANA_SPACE"]; space != "" {
-		base += "/s/" + space
-	}
-	return base + "/app/dashboards#/view/" + c.config.IndexPrefix + "-compare" + comparison.Dashboard()
+	return c.config.Links().Dashboard(kibana.CompareDashboard, comparison.Dashboard())
 }

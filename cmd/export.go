@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/k6es/k6es/config"
 	"github.com/k6es/k6es/mappings"
 )
 
@@ -30,7 +31,7 @@ func newExport(env Env) *cobra.Command {
 		Args:  unknownCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newExportTemplate(env))
+	cmd.AddCommand(newExportTemplate(env), newExportPolicy(env), newExportDashboards(env))
 	return cmd
 }
 
@@ -56,13 +57,19 @@ func newExportTemplate(env Env) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		target := mappings.Target{Legacy: options.legacy, Replicas: max(cfg.Replicas, 0)}
-		if cfg.Replicas < 0 {
-			target.Replicas = 1
-		}
+		target := exportTarget(cfg)
+		target.Legacy = options.legacy
 		return env.exportTemplates(mappings.Templates(cfg.IndexPrefix, target), options.dir)
 	}
 	return cmd
+}
+
+// exportTarget is a cluster of several nodes, unless an option says otherwise.
+func exportTarget(cfg config.Config) mappings.Target {
+	if cfg.Replicas < 0 {
+		return mappings.Target{Replicas: 1}
+	}
+	return mappings.Target{Replicas: cfg.Replicas}
 }
 
 func (env Env) exportTemplates(templates []mappings.Template, dir string) error {

@@ -12,6 +12,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/k6es/k6es/ingest"
+	"github.com/k6es/k6es/terminal"
 )
 
 // How often progress is shown.
@@ -33,7 +34,7 @@ func (c *counted) Add(entry []byte) error {
 }
 
 // progress shows how far a file is while it is loaded: a moving line on a terminal, a plain line now and
-// then elsewhere. newProgress starts its goroutine, stop ends it.
+// then elsewhere. showProgress starts its goroutine, stop ends it.
 type progress struct {
 	quit chan struct{}
 	done chan struct{}
@@ -45,12 +46,16 @@ func (p progress) stop() {
 }
 
 func (l *load) newProgress() progress {
-	p := progress{make(chan struct{}), make(chan struct{})}
-	show, period, finish := l.plainProgress, plainPeriod, func() {}
 	if l.env.Terminal && !l.options.stdout {
-		show, finish = l.barProgress()
-		period = terminalPeriod
+		show, finish := l.barProgress()
+		return showProgress(terminalPeriod, show, finish)
 	}
+	return showProgress(plainPeriod, l.plainProgress, func() {})
+}
+
+// showProgress starts to call show, again and again, until stop, which calls finish.
+func showProgress(period time.Duration, show, finish func()) progress {
+	p := progress{make(chan struct{}), make(chan struct{})}
 	go func() {
 		defer close(p.done)
 		ticker := time.NewTicker(period)
@@ -82,17 +87,22 @@ func (l *load) barProgress() (show, finish func()) {
 	if l.source.Size == 0 {
 		template = `{{ string . "name" }}  {{ string . "facts" }}`
 	}
-	name := []rune(filepath.Base(displayName(l.source.Name)))
+	bar := l.env.newBar(template, filepath.Base(displayName(l.source.Name)), l.source.Size)
+	return func() { bar.Set("facts", l.facts("  ")).SetCurrent(l.settledBytes()) }, func() { bar.Finish() }
+}
+
+// newBar starts a bar below the messages.
+func (env Env) newBar(template, title string, total int64) *pb.ProgressBar {
+	name := []rune(title)
 	if len(name) > longestName {
 		name = append(name[:longestName-1], '…')
 	}
-	bar := pb.New64(l.source.Size).SetTemplateString(template).SetRefreshRate(terminalPeriod)
+	bar := pb.New64(total).SetTemplateString(template).SetRefreshRate(terminalPeriod)
 	bar.Set("name", string(name)).Set("facts", "").Set(pb.Terminal, true).Set(pb.CleanOnFinish, true)
-	if messages, ok := l.env.Err.(*aboveBar); ok {
+	if messages, ok := env.Err.(*aboveBar); ok {
 		bar.SetWriter(messages.bar())
 	}
-	bar.Start()
-	return func() { bar.Set("facts", l.facts("  ")).SetCurrent(l.settledBytes()) }, func() { bar.Finish() }
+	return bar.Start()
 }
 
 // facts are bytes, documents, rate, and how long it will still take.
@@ -139,7 +149,7 @@ func displayName(file string) string {
 	if file == "-" {
 		return "stdin"
 	}
-	return file
+	return terminal.Escape(file)
 }
 
 // aboveBar lets messages stand above a moving bar: each wipes the bar, which draws itself again below.

@@ -10,8 +10,10 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/k6es/k6es/ingest"
+	"github.com/k6es/k6es/kibana"
 	"github.com/k6es/k6es/runs"
 	"github.com/k6es/k6es/runs/series"
+	"github.com/k6es/k6es/terminal"
 )
 
 // result is what came of a file, as --output json shows it.
@@ -37,6 +39,7 @@ type result struct {
 	Bytes       int64    `json:"bytes_sent"`
 	RawBytes    int64    `json:"bytes_before_compression"`
 	Seconds     float64  `json:"seconds"`
+	Dashboard   string   `json:"dashboard,omitempty"` // link to the run in Kibana, where that is known
 
 	failedShare string // for people; empty if k6 judged no request
 }
@@ -56,6 +59,9 @@ func (l *load) result(part runs.Part) *result {
 	if p95, ok := part.Durations.Quantile(0.95); ok {
 		r.P95 = &p95
 	}
+	if l.client != nil {
+		r.Dashboard = l.config.Links().Dashboard(kibana.RunDashboard, runs.DashboardState(l.run.ID, part.Start, part.End))
+	}
 	stats := l.stats()
 	r.Created, r.Existing, r.Rejected, r.Undelivered = stats.Created, stats.Existing, stats.Rejected, stats.Undelivered
 	r.Bytes, r.RawBytes = stats.Bytes, stats.RawBytes
@@ -71,7 +77,7 @@ func (l *load) result(part runs.Part) *result {
 	}
 	if untyped := l.untyped(); len(untyped) > 0 {
 		l.env.warnf("%s does not say what type of metric %s is: delete the run, and upload it with --metric-type %s=counter "+
-			"(or gauge, rate, trend)", r.File, strings.Join(untyped, ", "), untyped[0])
+			"(or gauge, rate, trend)", r.File, firstOf(untyped), untyped[0])
 	}
 	return r
 }
@@ -85,6 +91,18 @@ func (l *load) untyped() []string {
 		}
 	}
 	return names
+}
+
+// shownNames is how many of a list of names are shown.
+const shownNames = 10
+
+// firstOf lists names, if they are many only the first ones.
+func firstOf(names []string) string {
+	text := strings.Join(names[:min(len(names), shownNames)], ", ")
+	if more := len(names) - shownNames; more > 0 {
+		text += fmt.Sprintf(" (and %s more)", humanize.Comma(int64(more)))
+	}
+	return text
 }
 
 func utc(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
@@ -102,7 +120,7 @@ func (u *uploader) tell(r *result) {
 
 // String is the result on lines of up to 80 columns: which run the file is, and what is in it.
 func (r *result) String() string {
-	lines := []string{fmt.Sprintf("%s  run %s · test %s", displayName(r.File), r.RunID, r.Test)}
+	lines := []string{terminal.Escape(fmt.Sprintf("%s  run %s · test %s", displayName(r.File), r.RunID, r.Test))}
 	switch {
 	case r.Existing > 0 && r.Created == 0 && r.Undelivered+r.Rejected == 0:
 		lines = append(lines, "already there: nothing to add")
@@ -110,6 +128,9 @@ func (r *result) String() string {
 		lines = append(lines, r.facts(), plural(r.Existing, "document")+" of it already there")
 	default:
 		lines = append(lines, r.facts())
+	}
+	if r.Dashboard != "" {
+		lines = append(lines, r.Dashboard)
 	}
 	return strings.Join(lines, "\n  ")
 }

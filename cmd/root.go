@@ -14,6 +14,7 @@ import (
 
 	"github.com/k6es/k6es/config"
 	"github.com/k6es/k6es/elastic"
+	"github.com/k6es/k6es/terminal"
 )
 
 // NewRoot makes the tree of commands.
@@ -40,7 +41,7 @@ func NewRoot(env Env) *cobra.Command {
 		return usageError("%w. %s", err, flagHint(cmd, err))
 	})
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages ", ".FlagUsagesWrapped 80 "))
-	root.AddCommand(newSetup(env), newUpload(env), newCompare(env), newExport(env), newOptions(env), newRuns(env))
+	root.AddCommand(newSetup(env), newUpload(env), newCompare(env), newExport(env), newOptions(env), newRuns(env), newDashboards(env), newReplay(env), newDoctor(env))
 	return root
 }
 
@@ -77,7 +78,7 @@ func Main(ctx context.Context, env Env, args []string) ExitCode {
 	err := root.ExecuteContext(ctx)
 	if err != nil {
 		for line := range strings.SplitSeq(err.Error(), "\n") {
-			fmt.Fprintf(env.Err, "%s: %s\n", env.Name, line)
+			fmt.Fprintf(env.Err, "%s: %s\n", env.Name, terminal.Escape(line))
 		}
 	}
 	return CodeOf(err)
@@ -129,6 +130,7 @@ func connect(ctx context.Context, cfg config.Config) (*elastic.Client, elastic.S
 	return client, server, err
 }
 
+// warnf shows a warning. What the arguments hold may come from anywhere.
 func (env Env) warnf(format string, args ...any) {
-	fmt.Fprintf(env.Err, "warning: "+format+"\n", args...)
+	fmt.Fprintf(env.Err, "warning: %s\n", terminal.Escape(fmt.Sprintf(format, args...)))
 }

@@ -46,7 +46,7 @@ type runsCommand struct {
 	zone *time.Location
 }
 
-// addServerFlags adds the flags that lead to the server. The others of the table say what a run is; here
+// addServerFlags adds the flags that lead to the server, and to its dashboards. The others of the table say what a run is; here
 // flags of those names say which runs are meant.
 func addServerFlags(flags *pflag.FlagSet) {
 	var names []string
@@ -56,8 +56,11 @@ func addServerFlags(flags *pflag.FlagSet) {
 			break
 		}
 	}
-	addOptions(flags, names...)
+	addOptions(flags, append(names, kibanaOptions...)...)
 }
+
+// kibanaOptions are the options that lead to the dashboards.
+var kibanaOptions = []string{"kibana-url", "kibana-user", "kibana-password", "kibana-space", "kibana-tenant"}
 
 // addOptions adds the flags of some options of the table.
 func addOptions(flags *pflag.FlagSet, names ...string) {
@@ -89,6 +92,10 @@ func (r runsCommand) store(ctx context.Context, flags *pflag.FlagSet) (*runs.Sto
 	if err != nil {
 		return nil, err
 	}
+	return r.storeOf(ctx, cfg)
+}
+
+func (r runsCommand) storeOf(ctx context.Context, cfg config.Config) (*runs.Store, error) {
 	client, _, err := connect(ctx, cfg)
 	if err != nil {
 		return nil, err
@@ -102,12 +109,17 @@ func (r runsCommand) find(cmd *cobra.Command, ref string) (*runs.Store, *runs.Do
 	if err != nil {
 		return nil, nil, err
 	}
-	d, err := store.Find(cmd.Context(), ref)
+	d, err := r.findIn(cmd.Context(), store, ref)
+	return store, d, err
+}
+
+func (r runsCommand) findIn(ctx context.Context, store *runs.Store, ref string) (*runs.Document, error) {
+	d, err := store.Find(ctx, ref)
 	var unknown *runs.UnknownRunError
 	if errors.As(err, &unknown) && unknown.Why == "" && len(unknown.Near) == 0 {
 		err = fmt.Errorf("%w. `%s runs list` shows those that are there", err, r.env.Name)
 	}
-	return store, d, err
+	return d, err
 }
 
 // oneRun is a check of arguments: just the run.

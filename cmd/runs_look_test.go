@@ -334,13 +334,3 @@ func TestJSONIsForPrograms(t *testing.T) {
 	assert.NotContains(t, out.String(), "parts")
 	assert.True(t, json.Valid(out.Bytes()))
 }
-
-func TestKibanaLink(t *testing.T) {
-	t.Parallel()
-	d := failedRun()
-	d.Links.Dashboard = "?_g=()"
-	r := runsCommand{env: Env{Vars: map[string]string{}}}
-	assert.Empty(t, r.kibanaLink("k6", d))
-	r.env.Vars["K6_KIBANA_URL"] = "http://kibana:5601/"
-	assert.Equal(t, "http://kibana:5601/app/dashboards#/view/k6-run?_g=()", r.kibanaLink("k6", d))
-}

@@ -15,12 +15,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/k6es/k6es/ingest"
+	"github.com/k6es/k6es/kibana"
 	"github.com/k6es/k6es/runs"
 )
 
 type showOptions struct {
 	outputFlags
-	all bool
+	all    bool
+	kibana string // link to the run's dashboard; empty: not known
 }
 
 // newShow makes the command that tells the story of a run.
@@ -40,10 +42,19 @@ func (r runsCommand) newShow() *cobra.Command {
 		if err := o.check(); err != nil {
 			return err
 		}
-		store, d, err := r.find(cmd, args[0])
+		cfg, err := r.env.load(flags)
 		if err != nil {
 			return err
 		}
+		store, err := r.storeOf(cmd.Context(), cfg)
+		if err != nil {
+			return err
+		}
+		d, err := r.findIn(cmd.Context(), store, args[0])
+		if err != nil {
+			return err
+		}
+		o.kibana = cfg.Links().Dashboard(kibana.RunDashboard, d.Links.Dashboard)
 		return r.show(cmd.Context(), store, d, o)
 	}
 	return cmd
@@ -59,18 +70,9 @@ func (r runsCommand) show(ctx context.Context, store *runs.Store, d *runs.Docume
 	if err != nil {
 		return err
 	}
-	s.all, s.kibana = o.all, r.kibanaLink(store.Prefix, d)
+	s.all, s.kibana = o.all, o.kibana
 	_, err = fmt.Fprintln(r.env.Out, l.story(s))
 	return err
-}
-
-// kibanaLink leads to the run's dashboard, where Kibana's address is known.
-func (r runsCommand) kibanaLink(prefix string, d *runs.Document) string {
-	address := r.env.Vars["K6_KIBANA_URL"]
-	if address == "" {
-		return ""
-	}
-	return strings.TrimRight(address, "/") + "/app/dashboards#/view/" + prefix + "-run" + d.Links.Dashboard
 }
 
 // story is all that is shown of a run.
@@ -162,7 +164,7 @@ func (l look) times(d *runs.Document) string {
 // verdict is the status, and why.
 func (l look) verdict(s story) string {
 	run := s.run.K6.Run
-	head := strings.ToUpper(string(run.Status))
+	head := oneLine(strings.ToUpper(string(run.Status)))
 	why := l.why(s)
 	wrapped := strings.Split(text.WrapSoft(why, max(20, l.width-len(head)-2)), "\n")
 	for i := 1; i < len(wrapped); i++ {

@@ -5,11 +5,12 @@ import (
 	"math"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/dustin/go-humanize"
 	pretty "github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/k6es/k6es/terminal"
 )
 
 // colour is an ANSI colour; the zero value is none.
@@ -218,10 +219,8 @@ func trimLines(s string) string {
 	return strings.Join(lines, "\n")
 }
 
-// oneLine makes a text fit for a line: what moves the cursor or begins a new line becomes a blank.
-func oneLine(s string) string {
-	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
-}
+// oneLine makes a text fit for a line: white space is one blank, and what would move the cursor can be seen.
+func oneLine(s string) string { return terminal.Escape(strings.Join(strings.Fields(s), " ")) }
 
 // flow joins parts by a separator, on as many lines as the width asks for. A part that is too wide is cut,
 // unless it is an address.

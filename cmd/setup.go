@@ -2,16 +2,22 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/k6es/k6es/config"
 	"github.com/k6es/k6es/mappings"
 )
 
 type setupOptions struct {
-	indexManagement, check, dryRun, force bool
+	indexManagement, dashboards bool
+	check, dryRun, force        bool
+	retention                   string
+	wait                        time.Duration
 }
 
 // newSetup makes the command that prepares the server.
@@ -19,20 +25,26 @@ func newSetup(env Env) *cobra.Command {
 	var options setupOptions
 	cmd := &cobra.Command{
 		Use:   "setup",
-		Short: "Prepare the server: install or upgrade the index templates",
-		Long: "Prepares the server, once, like `filebeat setup`: installs or upgrades the index\n" +
-			"templates. It may be run again and again. It never downgrades, and never\n" +
-			"overwrites what somebody changed by hand, unless --force says so.",
-		Example: "  k6es setup\n  k6es setup --check    # exit 1 when something is missing, older or altered\n  k6es setup --dry-run",
-		Args:    noArgs,
+		Short: "Prepare the server and Kibana: index templates and dashboards",
+		Long: "Prepares the server and Kibana, once, like `filebeat setup`: installs or upgrades\n" +
+			"the index templates, and the dashboards where --kibana-url says where Kibana is.\n" +
+			"It may be run again and again. It never downgrades templates, and never\n" +
+			"overwrites one that somebody changed by hand, unless --force says so. Dashboards\n" +
+			"become those of this k6es: keep edits of your own under another title.",
+		Example: "  k6es setup\n  k6es setup --check    # exit 1 when something is missing, older or altered\n  k6es setup --dry-run\n" +
+			"  k6es setup --retention 30d",
+		Args: noArgs,
 	}
 	flags := cmd.Flags()
-	flags.BoolVar(&options.indexManagement, "index-management", false, "only the index templates")
+	flags.BoolVar(&options.indexManagement, "index-management", false, "only the index templates and indices")
+	flags.BoolVar(&options.dashboards, "dashboards", false, "only the dashboards in Kibana or OpenSearch Dashboards")
+	flags.DurationVar(&options.wait, "wait", 0, "how long to wait for Kibana, even one that does not listen yet (default 1m for one that starts)")
 	flags.BoolVar(&options.check, "check", false, "change nothing; exit 1 when something is missing, older or altered")
 	flags.BoolVar(&options.dryRun, "dry-run", false, "say what would be done, and do nothing")
 	flags.BoolVar(&options.force, "force", false, "also replace templates that are newer, altered by hand, or not k6es's")
+	flags.StringVar(&options.retention, "retention", "", "let the server delete samples that are older: 30d, 8w; off: keep them (ILM or ISM)")
 	addServerFlags(flags)
-	addOptions(flags, "replicas")
+	addOptions(flags, append([]string{"index-period", "replicas"}, logsOptions...)...)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if options.check && options.dryRun {
 			return usageError("--check and --dry-run exclude each other")
@@ -47,21 +59,51 @@ func (env Env) setup(ctx context.Context, flags *pflag.FlagSet, options setupOpt
 	if err != nil {
 		return err
 	}
+	if _, err := logOverrides(cfg); err != nil {
+		return err
+	}
+	asked, err := parseRetention(options.retention, cfg)
+	if err != nil {
+		return err
+	}
+	if options.dashboards && !options.indexManagement && asked.text != "" {
+		return usageError("--retention is about indices: leave out --dashboards, or add --index-management")
+	}
+	if options.dashboards && !options.indexManagement {
+		return env.setupDashboards(ctx, cfg, options)
+	}
+	err = env.setupServer(ctx, cfg, options, asked)
+	if options.indexManagement && !options.dashboards || err != nil && !options.check {
+		return err
+	}
+	return errors.Join(err, env.setupDashboards(ctx, cfg, options))
+}
+
+// setupServer is the part that concerns Elasticsearch.
+func (env Env) setupServer(ctx context.Context, cfg config.Config, options setupOptions, asked retention) error {
 	client, server, err := connect(ctx, cfg)
 	if err != nil {
 		return err
 	}
+	at := place{cfg, client, server}
 	fmt.Fprintf(env.Out, "%s · %s\n", client.URL(), server)
 	templates := cfg.Mappings()
 	templates.DryRun, templates.Force = options.dryRun, options.force
 	if options.check {
-		return env.checkTemplates(ctx, client, templates)
+		return errors.Join(env.checkTemplates(ctx, client, templates),
+			env.setupIndices(ctx, cfg, client, options), env.checkRetention(ctx, at, asked))
 	}
 	changes, err := mappings.Install(ctx, client, templates)
 	for _, change := range changes {
 		fmt.Fprintln(env.Out, "template", change)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	if err := env.setupIndices(ctx, cfg, client, options); err != nil {
+		return err
+	}
+	return env.retain(ctx, at, asked, templates)
 }
 
 func (env Env) checkTemplates(ctx context.Context, client mappings.Client, options mappings.Options) error {

@@ -20,6 +20,7 @@ import (
 	"github.com/k6es/k6es/mappings"
 	"github.com/k6es/k6es/runs"
 	"github.com/k6es/k6es/runs/ci"
+	"github.com/k6es/k6es/terminal"
 )
 
 type uploadOptions struct {
@@ -535,7 +536,7 @@ func (l *load) lacking(r *result, kept error) []string {
 	if kept != nil {
 		lacking = append(lacking, kept.Error())
 	} else if len(lacking) > 0 {
-		lacking = append(lacking, "see "+l.rejects.Path)
+		lacking = append(lacking, l.bad.see())
 	}
 	if damage := ingest.Damage(l.ended); damage != nil {
 		lacking = append(lacking, fmt.Sprintf("the file is damaged (%v); what could be read of it is delivered", damage))
@@ -548,7 +549,7 @@ func (env Env) logger() ingest.Logger { return plainLogger{env.Err} }
 
 type plainLogger struct{ w io.Writer }
 
-func (l plainLogger) Infof(format string, args ...any) { fmt.Fprintf(l.w, format+"\n", args...) }
-func (l plainLogger) Warnf(format string, args ...any) {
-	fmt.Fprintf(l.w, "warning: "+format+"\n", args...)
+func (l plainLogger) Infof(format string, args ...any) {
+	fmt.Fprintln(l.w, terminal.Escape(fmt.Sprintf(format, args...)))
 }
+func (l plainLogger) Warnf(format string, args ...any) { Env{Err: l.w}.warnf(format, args...) }

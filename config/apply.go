@@ -1,10 +1,16 @@
 package config
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
 	"time"
 
 	"github.com/k6es/k6es/elastic"
 	"github.com/k6es/k6es/ingest"
+	"github.com/k6es/k6es/ingest/spool"
 	"github.com/k6es/k6es/mappings"
 	"github.com/k6es/k6es/runs/ci"
 )
@@ -16,9 +22,13 @@ const uploadPatience = 2 * time.Minute
 func (c Config) Elastic() elastic.Config {
 	return elastic.Config{
 		URLs: c.URLs, CloudID: c.CloudID, User: c.User, Password: c.Password, APIKey: c.APIKey,
-		ServiceToken: c.ServiceAccountToken, Headers: c.Headers, CACertFile: c.CACertFile,
-		ClientCertFile: c.ClientCertFile, ClientKeyFile: c.ClientKeyFile,
-		InsecureSkipVerify: c.InsecureSkipVerify, Timeout: c.Timeout,
+		ServiceToken: c.ServiceAccountToken, BearerToken: c.BearerToken, Headers: c.Headers,
+		SigV4: elastic.SigV4{
+			Region: c.SigV4Region, Service: c.SigV4Service, AccessKey: c.SigV4AccessKey, SecretKey: c.SigV4SecretKey,
+			SessionToken: c.SigV4SessionToken, Profile: c.SigV4Profile,
+		},
+		CACertFile: c.CACertFile, ClientCertFile: c.ClientCertFile, ClientKeyFile: c.ClientKeyFile,
+		InsecureSkipVerify: c.InsecureSkipVerify, Proxy: c.Proxy, Timeout: c.Timeout,
 	}
 }
 
@@ -57,13 +67,62 @@ func (c Config) UploadWriter() ingest.WriterOptions {
 	return options
 }
 
-// LiveWriter is how a live run sends: it never waits, and never gives up before the run's end.
-// Prepare, Rejects and Log are left to the caller.
-func (c Config) LiveWriter() ingest.WriterOptions { return c.writer() }
+// LiveWriter is how a live run sends: it never waits, and never gives up before the run's end. Three
+// quarters of the memory are for blocks. Prepare, Rejects, Log and Spool are left to the caller.
+func (c Config) LiveWriter() ingest.WriterOptions {
+	options := c.writer()
+	options.Memory -= c.LiveQueue()
+	options.SpoolAfter = c.FlushPeriod
+	return options
+}
+
+// LiveQueue is how many bytes of a live run's memory are for samples that wait to become documents.
+func (c Config) LiveQueue() int64 { return int64(c.Memory) / 4 }
+
+// Spool is where a live run keeps what the server does not take in time. The error says that nobody told
+// where, and that the user has no home folder.
+func (c Config) Spool() (spool.Dir, error) {
+	dir := spool.Dir{Root: c.SpoolDir, Size: int64(c.SpoolSize)}
+	if dir.Root != "" {
+		return dir, nil
+	}
+	state, err := stateDir()
+	if err != nil {
+		return dir, fmt.Errorf("no folder for the spool: %w. Set K6_ELASTICSEARCH_SPOOL_DIR", err)
+	}
+	dir.Root = filepath.Join(state, "k6es", "spool")
+	return dir, nil
+}
+
+// stateDir is where programs keep what is to outlive them: by the XDG Base Directory Specification, but on
+// Windows the user's local application data.
+func stateDir() (string, error) {
+	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return dir, nil
+	}
+	if runtime.GOOS == "windows" {
+		return os.UserCacheDir() // %LocalAppData%
+	}
+	home, err := os.UserHomeDir()
+	return filepath.Join(home, ".local", "state"), err
+}
 
 func (c Config) writer() ingest.WriterOptions {
 	return ingest.WriterOptions{
 		BlockSize: int(c.BulkSize), InFlight: c.InFlight, Compression: c.Compression, Memory: int64(c.Memory),
 		Timeout: c.Timeout, RetryFor: c.RetryTimeout,
 	}
+}
+
+// RejectsFileOf is where documents of a live run that the server refuses are kept when nobody says where:
+// in the working folder.
+func RejectsFileOf(runID string) string {
+	return "k6es-" + strings.Map(fileRune, runID) + ".rejects"
+}
+
+func fileRune(r rune) rune {
+	if strings.ContainsRune(`/\:*?"<>| `, r) || r < ' ' {
+		return '_'
+	}
+	return r
 }

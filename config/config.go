@@ -38,6 +38,7 @@ type Config struct {
 	SigV4Service        string // es or aoss
 	SigV4AccessKey      string // empty: AWS's own variables, files and roles
 	SigV4SecretKey      string
+	SigV4SessionToken   string // of temporary keys
 	SigV4Profile        string
 	Headers             map[string]string // sent with every request; nil: none
 	CACertFile          string            // PEM; empty: the system's certificates
@@ -84,7 +85,7 @@ type Config struct {
 	InFlight     int           // parallel bulk requests
 	Compression  int           // gzip level, 0: none
 	RetryTimeout time.Duration // 0: 2 minutes for an upload, to the end for a live run
-	Memory       Bytes         // documents of a live run held while the server is down
+	Memory       Bytes         // samples and documents of a live run that wait
 	StopTimeout  time.Duration // longest wait at the end of a live run
 	SpoolDir     string        // empty: in the user's state folder
 	SpoolSize    Bytes         // of all runs; 0: nothing is spooled
@@ -128,6 +129,7 @@ func Load(s Sources) (Config, error) {
 	if err := c.check(); err != nil {
 		return Config{}, err
 	}
+	c.warnOfAccess(settings)
 	return c, nil
 }
 
@@ -166,7 +168,10 @@ func (c *Config) check() error {
 	return errors.Join(
 		c.either("address", "cloud-id", "url"),
 		c.either("way to log in", "user", "api-key", "service-account-token", "bearer-token", "sigv4-region"),
+		c.signs(),
 		c.needs("password", "user"),
+		c.needs("kibana-password", "kibana-user"),
+		c.either("place for dashboards (spaces are Kibana's, tenants those of OpenSearch Dashboards)", "kibana-space", "kibana-tenant"),
 		c.needs("client-cert-file", "client-key-file"),
 		c.needs("client-key-file", "client-cert-file"),
 		c.bulkFits(),

@@ -115,6 +115,7 @@ func TestNamesOfElasticsExtension(t *testing.T) {
 	assert.Equal(t, 2500*time.Millisecond, c.FlushPeriod)
 	assert.Equal(t, []string{
 		"collectors.elasticsearch: indexName is ignored: index names are made from a prefix, set K6_ELASTICSEARCH_INDEX_PREFIX instead",
+		unverified("collectors.elasticsearch"),
 	}, c.Warnings)
 
 	for _, raw := range []string{

@@ -41,10 +41,21 @@ func (s Sources) fromFile(given []setting) ([]setting, error) {
 	return nil, nil
 }
 
+// maxFile is how large a config file may be, in bytes.
+const maxFile = 1 << 20
+
 func readFile(path string) ([]setting, error) {
-	content, err := os.ReadFile(path) //nolint:gosec // the path is the user's own
+	file, err := os.Open(path) //nolint:gosec // the path is the user's own
 	if err != nil {
 		return nil, fmt.Errorf("config file: %w", err)
+	}
+	defer func() { _ = file.Close() }()
+	content, err := io.ReadAll(io.LimitReader(file, maxFile+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("config file: %w", err)
+	case len(content) > maxFile:
+		return nil, fmt.Errorf("%s: has more than %d KiB, which no config file has", path, maxFile>>10)
 	}
 	return yamlSettings(path, content)
 }

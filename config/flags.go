@@ -51,6 +51,8 @@ func (v *flagValue) String() string {
 		return v.option.Default
 	case v.option.Secret:
 		return mask
+	case v.option.Address:
+		return maskAddresses(v.texts)
 	default:
 		return strings.Join(v.texts, ",")
 	}

@@ -44,6 +44,7 @@ type Option struct {
 	Choices    []string // the only values allowed; nil: any
 	Min, Max   string   // inclusive bounds, as a user would write them; empty: none
 	Secret     bool     // never printed
+	Address    bool     // printed without the login that may be in it
 	NotInFile  bool     // no key of a config file or of the JSON config
 	Where      Where
 	Help       string // one sentence without a full stop
@@ -59,7 +60,7 @@ var options = []Option{
 		field: func(c *Config) any { return &c.File }},
 
 	{Name: "url", Aliases: []string{"address"}, Env: "K6_ELASTICSEARCH_URL", EnvAliases: []string{"K6_ELASTICSEARCH_ADDRESS"},
-		Default: "http://localhost:9200", Where: Both, valid: validAddress,
+		Default: "http://localhost:9200", Address: true, Where: Both, valid: validAddress,
 		Help:  "addresses of the server; with several, requests are spread over them",
 		field: func(c *Config) any { return &c.URLs }},
 	{Name: "cloud-id", Env: "K6_ELASTICSEARCH_CLOUD_ID", Where: Both,
@@ -92,6 +93,9 @@ var options = []Option{
 	{Name: "sigv4-secret-key", Env: "K6_ELASTICSEARCH_SIGV4_SECRET_KEY", Secret: true, Where: Both,
 		Help:  "AWS secret access key of sigv4-access-key",
 		field: func(c *Config) any { return &c.SigV4SecretKey }},
+	{Name: "sigv4-session-token", Env: "K6_ELASTICSEARCH_SIGV4_SESSION_TOKEN", Secret: true, Where: Both,
+		Help:  "AWS session token, where sigv4-access-key is a temporary one",
+		field: func(c *Config) any { return &c.SigV4SessionToken }},
 	{Name: "sigv4-profile", Env: "K6_ELASTICSEARCH_SIGV4_PROFILE", Where: Both,
 		Help:  "profile in AWS's shared config files",
 		field: func(c *Config) any { return &c.SigV4Profile }},
@@ -111,7 +115,7 @@ var options = []Option{
 		EnvAliases: []string{"K6_ELASTICSEARCH_INSECURE_SKIP_TLS_VERIFY"}, Default: "false", Where: Both,
 		Help:  "accept any certificate of the server",
 		field: func(c *Config) any { return &c.InsecureSkipVerify }},
-	{Name: "proxy", Env: "K6_ELASTICSEARCH_PROXY", Secret: true, Where: Both,
+	{Name: "proxy", Env: "K6_ELASTICSEARCH_PROXY", Address: true, Where: Both, valid: validProxy,
 		Help:  "HTTP proxy for requests to the server, as http://user:password@host:port; else HTTP_PROXY, HTTPS_PROXY and NO_PROXY",
 		field: func(c *Config) any { return &c.Proxy }},
 	{Name: "timeout", Env: "K6_ELASTICSEARCH_TIMEOUT", Default: "30s", Min: "1ms", Where: Both,
@@ -130,7 +134,7 @@ var options = []Option{
 	{Name: "setup", Env: "K6_ELASTICSEARCH_SETUP", Default: "auto", Choices: []string{"auto", "off"}, Where: Both,
 		Help:  "whether a run installs missing templates; off: it only looks whether they are there, if the user may",
 		field: func(c *Config) any { return &c.Setup }},
-	{Name: "kibana-url", Env: "K6_KIBANA_URL", Where: Both,
+	{Name: "kibana-url", Env: "K6_KIBANA_URL", Address: true, Where: Both,
 		Help:  "address of Kibana or OpenSearch Dashboards, for dashboards and links",
 		field: func(c *Config) any { return &c.KibanaURL }},
 	{Name: "kibana-user", Env: "K6_KIBANA_USER", Where: Both,
@@ -139,7 +143,7 @@ var options = []Option{
 	{Name: "kibana-password", Env: "K6_KIBANA_PASSWORD", Secret: true, Where: Both,
 		Help:  "password of kibana-user",
 		field: func(c *Config) any { return &c.KibanaPassword }},
-	{Name: "kibana-space", Env: "K6_KIBANA_SPACE", Where: Both,
+	{Name: "kibana-space", Env: "K6_KIBANA_SPACE", Where: Both, valid: validSpace,
 		Help:  "Kibana space of the dashboards; else the default one",
 		field: func(c *Config) any { return &c.KibanaSpace }},
 	{Name: "kibana-tenant", Env: "K6_KIBANA_TENANT", Where: Both,
@@ -150,7 +154,7 @@ var options = []Option{
 		Help:  "indices of the team's production logs, such as filebeat-*,logs-*",
 		field: func(c *Config) any { return &c.LogsIndex }},
 	{Name: "logs-fields", Flag: "logs-field", Env: "K6_ELASTICSEARCH_LOGS_FIELDS", Where: CLI,
-		Help:  "fields of the logs where probing finds the wrong ones, as role=field: time, level, message, host, service, route, status, latency; an empty field: there is none",
+		Help:  "fields of the logs where probing finds the wrong ones, as role=field: time, level, message, host, service, route, status, latency; role=none: there is no such field",
 		field: func(c *Config) any { return &c.LogsFields }},
 	{Name: "logs-latency-unit", Env: "K6_ELASTICSEARCH_LOGS_LATENCY_UNIT", Choices: []string{"ns", "us", "ms", "s"}, Where: CLI,
 		Help:  "unit of the logs' latency field; else probed",
@@ -193,7 +197,7 @@ var options = []Option{
 	{Name: "change", Env: "K6_ELASTICSEARCH_CHANGE", Where: Both, valid: validName,
 		Help:  "number of the pull or merge request; else from CI",
 		field: func(c *Config) any { return &c.Change }},
-	{Name: "pipeline-url", Env: "K6_ELASTICSEARCH_PIPELINE_URL", Where: Both, valid: validName,
+	{Name: "pipeline-url", Env: "K6_ELASTICSEARCH_PIPELINE_URL", Address: true, Where: Both, valid: validName,
 		Help:  "page of the pipeline's run; else from CI",
 		field: func(c *Config) any { return &c.PipelineURL }},
 	{Name: "labels", Flag: "label", Env: "K6_ELASTICSEARCH_LABELS", Where: Both, valid: validName,
@@ -224,10 +228,10 @@ var options = []Option{
 		Help:  "gzip level of requests; 0: not compressed",
 		field: func(c *Config) any { return &c.Compression }},
 	{Name: "retry-timeout", Env: "K6_ELASTICSEARCH_RETRY_TIMEOUT", Default: "0s", Min: "0s", Where: Both,
-		Help:  "how long a request is tried again before its documents count as not delivered; 0s: 2m for an upload, to the end for a live run",
+		Help:  "how long a request is tried again before an upload ends, or a live run leaves the rest to the spool; 0s: 2m for an upload, to the end for a live run",
 		field: func(c *Config) any { return &c.RetryTimeout }},
 	{Name: "memory", Env: "K6_ELASTICSEARCH_MEMORY", Default: "64MiB", Where: Output,
-		Help:  "what a live run holds in memory while the server is down",
+		Help:  "what a live run holds in memory of samples and documents that wait; while the server is down they go to the spool",
 		field: func(c *Config) any { return &c.Memory }},
 	{Name: "stop-timeout", Env: "K6_ELASTICSEARCH_STOP_TIMEOUT", Default: "15s", Min: "1ms", Where: Output,
 		Help:  "how long the end of a live run waits for the last documents",
@@ -239,7 +243,7 @@ var options = []Option{
 		Help:  "what the spool may hold of all runs; 0: nothing is spooled",
 		field: func(c *Config) any { return &c.SpoolSize }},
 	{Name: "on-error", Env: "K6_ELASTICSEARCH_ON_ERROR", Default: "warn", Choices: []string{"warn", "abort"}, Where: Output,
-		Help:  "what happens when documents cannot be delivered: warn, or abort the test",
+		Help:  "what happens when documents are refused or lost, the server refuses the login, or takes nothing for a minute: warn, or abort the test",
 		field: func(c *Config) any { return &c.OnError }},
 	{Name: "rejects-file", Env: "K6_ELASTICSEARCH_REJECTS_FILE", Where: Both,
 		Help:  "where lines and documents that cannot be stored are kept; else FILE.rejects, k6es-RUN.rejects for a live run",

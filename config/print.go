@@ -10,6 +10,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/k6es/k6es/terminal"
 )
 
 const mask = "****"
@@ -43,7 +45,7 @@ func (c Config) Print(w io.Writer) error {
 		if source == "" {
 			source = "not set"
 		}
-		if _, err := fmt.Fprintf(table, "%s\t%s\t%s\n", s.Name, value, source); err != nil {
+		if _, err := fmt.Fprintf(table, "%s\t%s\t%s\n", s.Name, terminal.Escape(value), terminal.Escape(source)); err != nil {
 			return fmt.Errorf("print options: %w", err)
 		}
 	}
@@ -82,11 +84,7 @@ func (c Config) MarshalJSON() ([]byte, error) {
 func (o *Option) text(c *Config) string {
 	switch field := o.field(c).(type) {
 	case *[]string:
-		shown := make([]string, len(*field))
-		for i, item := range *field {
-			shown[i] = maskAddress(item)
-		}
-		return strings.Join(shown, ",")
+		return maskAddresses(*field)
 	case *map[string]string:
 		return o.pairsText(*field)
 	case *bool:
@@ -100,6 +98,9 @@ func (o *Option) text(c *Config) string {
 	case *string:
 		if o.Secret && *field != "" {
 			return mask
+		}
+		if o.Address {
+			return maskAddress(*field)
 		}
 		return *field
 	default:
@@ -123,9 +124,9 @@ func (o *Option) pairsText(pairs map[string]string) string {
 func (o *Option) exposes(value any) bool {
 	switch value := value.(type) {
 	case string:
-		return (o.Secret && value != "") || (o.Kind() == List && holdsPassword(value))
+		return (o.Secret && value != "") || (o.Address && holdsPassword(value))
 	case []string:
-		return o.Secret || (o.Kind() == List && holdsPassword(value...))
+		return o.Secret || (o.Address && holdsPassword(value...))
 	default:
 		return o.Secret
 	}
@@ -133,6 +134,14 @@ func (o *Option) exposes(value any) bool {
 
 func holdsPassword(addresses ...string) bool {
 	return slices.ContainsFunc(addresses, func(address string) bool { return strings.Contains(address, "@") })
+}
+
+func maskAddresses(addresses []string) string {
+	shown := make([]string, len(addresses))
+	for i, address := range addresses {
+		shown[i] = maskAddress(address)
+	}
+	return strings.Join(shown, ",")
 }
 
 // maskAddress hides user and password of an address, whether or not it can be parsed.

@@ -18,7 +18,8 @@ import (
 func planted() config.Config {
 	return config.Config{
 		URLs: []string{"http://u:hush@es:9200", "hush:hush@es", "http://es:9200/hush@"}, User: "someone", Password: "hush", APIKey: "hush",
-		ServiceAccountToken: "hush", Headers: map[string]string{"Authorization": "hush"}, RunID: "seen",
+		ServiceAccountToken: "hush", BearerToken: "hush", SigV4SecretKey: "hush", SigV4SessionToken: "hush", KibanaPassword: "hush",
+		Proxy: "http://u:hush@proxy:3128", KibanaURL: "http://u:hush@kibana:5601", PipelineURL: "https://hush@ci/1", Headers: map[string]string{"Authorization": "hush"}, RunID: "seen",
 	}
 }
 
@@ -54,7 +55,8 @@ func TestSecretsAreNeverPrinted(t *testing.T) {
 
 func TestSecretsAreNotInFlags(t *testing.T) {
 	t.Parallel()
-	set := flags(t, "--password=hush", "--header=a=hush", "--api-key=hush")
+	set := flags(t, "--password=hush", "--header=a=hush", "--api-key=hush", "--url=http://u:hush@a", "--proxy=http://u:hush@b")
+	assert.Equal(t, "http://****@b", set.Lookup("proxy").Value.String())
 	assert.Equal(t, "****", set.Lookup("password").Value.String())
 	assert.NotContains(t, set.FlagUsages(), "hush")
 }

@@ -40,6 +40,7 @@ type setting struct {
 	key     string // the key within the source; empty where the source itself names the option
 	value   any    // string, []string or map[string]string
 	exposed bool   // other users of the machine can see it
+	inFile  bool   // the config file says so
 }
 
 func (s setting) place() string {
@@ -65,6 +66,9 @@ func (s Sources) settings() ([]setting, error) {
 	fromArgument, argumentErr := argumentSettings("--out "+s.output()+"=…", s.Argument)
 	given := slices.Concat(s.fromEnvironment(), fromArgument, flagSettings(s.Flags))
 	fromFile, fileErr := s.fromFile(given)
+	for i := range fromFile {
+		fromFile[i].inFile = true
+	}
 	if err := errors.Join(fileErr, jsonErr, argumentErr); err != nil {
 		return nil, err
 	}

@@ -78,7 +78,7 @@ func (o *Option) validateList(list []string) error {
 		err := o.validate(item)
 		switch {
 		case err == nil:
-		case holdsPassword(list...):
+		case o.Address && holdsPassword(list...):
 			return fmt.Errorf("number %d %w", i+1, err)
 		default:
 			return fmt.Errorf("%q %w", item, err)
@@ -158,6 +158,9 @@ func (o *Option) setScalar(field any, text string) error {
 	}
 	if err == nil {
 		return o.inRange(field, trimmed)
+	}
+	if o.Address && holdsPassword(text) {
+		return err
 	}
 	return fmt.Errorf("%.100q %w", text, err) // no secret: those take any text
 }
@@ -246,6 +249,13 @@ func validAddress(text string) error {
 	address, err := url.Parse(text)
 	if err != nil || address.Hostname() == "" || (address.Scheme != "http" && address.Scheme != "https") {
 		return errors.New("is not an address (like http://localhost:9200)")
+	}
+	return nil
+}
+
+func validProxy(text string) error {
+	if validAddress(text) != nil {
+		return errors.New("is not the address of a proxy (like http://proxy:3128)")
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package elastic
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -29,11 +30,11 @@ func New(config Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	transport, err := config.transport()
+	secrets := newSecrets(config.secrets(addresses)...)
+	transport, err := config.transport(secrets)
 	if err != nil {
 		return nil, err
 	}
-	secrets := strings.NewReplacer(config.secrets(addresses)...)
 	client := &Client{
 		exchanger: newExchanger(transport, config.Timeout, secrets),
 		addresses: addresses,
@@ -44,7 +45,7 @@ func New(config Config) (*Client, error) {
 		Username:          config.User,
 		Password:          config.Password,
 		APIKey:            config.encodedAPIKey(),
-		ServiceToken:      config.ServiceToken,
+		ServiceToken:      cmp.Or(config.ServiceToken, config.BearerToken),
 		Header:            config.header(),
 		DisableRetry:      true,
 		DisableMetaHeader: true,
@@ -70,7 +71,7 @@ func (c *Client) URL() string {
 // one sets Content-Type (and Content-Encoding) too.
 //
 // An answer of any status is a response, not an error (see CheckResponse); the caller closes its
-// body. The error is a *ConnectionError, or the context's own when the context ended.
+// body. The error is a *ConnectionError, a *CredentialsError, or the context's own when the context ended.
 func (c *Client) Perform(request *http.Request) (*http.Response, error) {
 	return c.nodes.Perform(request)
 }
@@ -155,10 +156,10 @@ func drain(body io.ReadCloser) {
 // would send a request again on a bare io.EOF, with a body that is already used up.
 type exchanger struct {
 	client  *http.Client
-	secrets *strings.Replacer
+	secrets *secrets
 }
 
-func newExchanger(transport http.RoundTripper, timeout time.Duration, secrets *strings.Replacer) *exchanger {
+func newExchanger(transport http.RoundTripper, timeout time.Duration, secrets *secrets) *exchanger {
 	if timeout == 0 {
 		timeout = defaultTimeout
 	}
@@ -174,6 +175,7 @@ func newExchanger(transport http.RoundTripper, timeout time.Duration, secrets *s
 
 // RoundTrip implements http.RoundTripper.
 func (e *exchanger) RoundTrip(request *http.Request) (*http.Response, error) {
+	keepEscapes(request.URL)
 	response, err := e.client.Do(request)
 	if err != nil {
 		return nil, e.failure(request.Context(), request, err)
@@ -181,11 +183,24 @@ func (e *exchanger) RoundTrip(request *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
+// keepEscapes mends a path before which estransport put that of the node's address: it forgets there what
+// was percent-encoded, such as a slash in an id.
+func keepEscapes(u *url.URL) {
+	asked, err := url.PathUnescape(u.RawPath)
+	if prefix, ok := strings.CutSuffix(u.Path, asked); ok && err == nil && u.RawPath != "" {
+		u.RawPath = (&url.URL{Path: prefix}).EscapedPath() + u.RawPath
+	}
+}
+
 // failure explains why a request got no answer, or only a part of it. The context is the caller's:
 // that of the request of a response ends with the timeout too.
 func (e *exchanger) failure(ctx context.Context, request *http.Request, err error) error {
 	if ended := ctx.Err(); ended != nil {
 		return fmt.Errorf("%s %s: %w", request.Method, address(request.URL), ended)
+	}
+	var nothing *CredentialsError
+	if errors.As(err, &nothing) {
+		return nothing
 	}
 	return newConnectionError(request.URL, err, e.client.Timeout, e.secrets)
 }

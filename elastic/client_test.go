@@ -68,6 +68,7 @@ func TestLogin(t *testing.T) {
 		"encoded API key":   {config: elastic.Config{APIKey: "aWQ6a2V5"}, want: "APIKey aWQ6a2V5"},
 		"plain API key":     {config: elastic.Config{APIKey: "id:key"}, want: "APIKey aWQ6a2V5"},
 		"service token":     {config: elastic.Config{ServiceToken: "AAEAAW"}, want: "Bearer AAEAAW"},
+		"bearer token":      {config: elastic.Config{BearerToken: "eyJhbGciOi"}, want: "Bearer eyJhbGciOi"},
 		"header goes first": {config: elastic.Config{Headers: map[string]string{"authorization": "Bearer own"}, User: "k6", Password: "p"}, want: "Bearer own"},
 	}
 	for name, test := range tests {
@@ -110,6 +111,22 @@ func TestAddresses(t *testing.T) {
 			elastic.Config{CloudID: "mine:" + base64.StdEncoding.EncodeToString([]byte("eu.example.com:9243$abc$def"))},
 			"https://abc.eu.example.com:9243",
 		},
+		"cloud id with a port of each": {
+			elastic.Config{CloudID: "mine:" + base64.StdEncoding.EncodeToString([]byte("eu.example.com:9243$abc:9244$def:9245"))},
+			"https://abc.eu.example.com:9244",
+		},
+		"cloud id without padding": {
+			elastic.Config{CloudID: "mine:" + base64.RawStdEncoding.EncodeToString([]byte("eu.example.com$ab$def"))},
+			"https://ab.eu.example.com:443",
+		},
+		"cloud id whose label has colons": {
+			elastic.Config{CloudID: " shop: the tests:" + base64.StdEncoding.EncodeToString([]byte("eu.example.com$abc$")) + "\n"},
+			"https://abc.eu.example.com:443",
+		},
+		"cloud id without label": {
+			elastic.Config{CloudID: base64.StdEncoding.EncodeToString([]byte("eu.example.com$abc"))},
+			"https://abc.eu.example.com:443",
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -129,6 +146,11 @@ func TestWrongAddresses(t *testing.T) {
 		{CloudID: "s3cret"},
 		{CloudID: "mine:s3cret"},
 		{CloudID: "mine:" + base64.StdEncoding.EncodeToString([]byte("s3cret"))},
+		{CloudID: "mine:" + base64.StdEncoding.EncodeToString([]byte("s3cret$$"))},
+		{CloudID: "mine:" + base64.StdEncoding.EncodeToString([]byte("$s3cret$"))},
+		{CloudID: "mine:" + base64.StdEncoding.EncodeToString([]byte("eu$s3cret:port$"))},
+		{CloudID: "mine:" + base64.StdEncoding.EncodeToString([]byte("eu/s3cret$a$"))},
+		{CloudID: "mine:" + base64.StdEncoding.EncodeToString([]byte("eu$s3cret@b$"))},
 	} {
 		_, err := elastic.New(config)
 		require.Error(t, err)
@@ -150,6 +172,19 @@ func TestJSON(t *testing.T) {
 		var out struct{ Echo struct{ A int } }
 		require.NoError(t, client.JSON(t.Context(), http.MethodPut, "/_index_template/x?pretty=true", in, &out))
 		assert.Equal(t, 1, out.Echo.A)
+	}
+}
+
+func TestEscapesStay(t *testing.T) {
+	t.Parallel()
+	var got string
+	url := serve(t, func(_ http.ResponseWriter, r *http.Request) { got = r.RequestURI })
+	for prefix, want := range map[string]string{"": "", "/es": "/es", "/a b/c": "/a%20b/c"} {
+		client := newClient(t, elastic.Config{URLs: []string{url + prefix}})
+		require.NoError(t, client.JSON(t.Context(), http.MethodGet, "/k6-runs/_doc/a%2Fb%25?q=%2F", nil, nil))
+		assert.Equal(t, want+"/k6-runs/_doc/a%2Fb%25?q=%2F", got)
+		require.NoError(t, client.JSON(t.Context(), http.MethodGet, "/k6-*/_search", nil, nil))
+		assert.Equal(t, want+"/k6-*/_search", got)
 	}
 }
 
@@ -191,7 +226,12 @@ func TestErrorSentences(t *testing.T) {
 		"no login":      {elastic.Config{}, 401, "Unauthorized", " answered 401 (it wants a login). Set K6_ELASTICSEARCH_USER and K6_ELASTICSEARCH_PASSWORD, or K6_ELASTICSEARCH_API_KEY"},
 		"wrong login":   {elastic.Config{User: "k6", Password: "wrong"}, 401, "", ` answered 401 (wrong user or password for "k6"). Set K6_ELASTICSEARCH_USER and K6_ELASTICSEARCH_PASSWORD`},
 		"wrong API key": {elastic.Config{APIKey: "abcd"}, 401, "", " answered 401 (the API key is not accepted). Check K6_ELASTICSEARCH_API_KEY"},
-		"wrong token":   {elastic.Config{ServiceToken: "abcd"}, 401, "", " answered 401 (the service account token is not accepted). Check K6_ELASTICSEARCH_SERVICE_ACCOUNT_TOKEN"},
+		"wrong bearer":  {elastic.Config{BearerToken: "abcd"}, 401, "", " answered 401 (the bearer token is not accepted). Check K6_ELASTICSEARCH_BEARER_TOKEN"},
+		"wrong AWS keys": {
+			elastic.Config{SigV4: elastic.SigV4{Region: "eu", AccessKey: "a", SecretKey: "b"}}, 401, "",
+			" answered 401 (the AWS credentials are not accepted). Check K6_ELASTICSEARCH_SIGV4_REGION, the credentials, and the clock of this machine",
+		},
+		"wrong token": {elastic.Config{ServiceToken: "abcd"}, 401, "", " answered 401 (the service account token is not accepted). Check K6_ELASTICSEARCH_SERVICE_ACCOUNT_TOKEN"},
 		"forbidden": {
 			elastic.Config{User: "k6", Password: "right"}, 403, `{"error":{"type":"security_exception","reason":"action is unauthorized"}}`,
 			` answered 403: user "k6" may not GET / (security_exception: action is unauthorized)`,
@@ -297,7 +337,7 @@ func TestSecretsStaySecret(t *testing.T) {
 	echo := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusTeapot)
 		user, password, _ := r.BasicAuth()
-		_, _ = io.WriteString(w, r.Header.Get("Authorization")+" "+user+" "+password+" "+r.Header.Get("X-Token"))
+		_, _ = io.WriteString(w, r.Header.Get("Authorization")+" "+user+" "+password+" "+r.Header.Get("X-Token")+" "+r.Header.Get("X-Amz-Security-Token"))
 	})
 	dead := "http://" + closedAddress(t)
 	for _, url := range []string{echo, dead} {
@@ -306,6 +346,8 @@ func TestSecretsStaySecret(t *testing.T) {
 			{APIKey: "s3cret"},
 			{APIKey: "id:s3cret"},
 			{ServiceToken: "s3cret"},
+			{BearerToken: "s3cret"},
+			{SigV4: elastic.SigV4{Region: "eu", AccessKey: "AKID", SecretKey: "a", SessionToken: "s3cret"}},
 			{Headers: map[string]string{"X-Token": "s3cret"}},
 			{URLs: []string{strings.Replace(url, "://", "://k6:s3cret@", 1)}},
 		} {

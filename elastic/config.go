@@ -17,8 +17,8 @@ const (
 // Config says where the server is and how to log in. The zero value means http://localhost:9200
 // without a login.
 //
-// One login is used, the first of: an Authorization header, credentials inside a URL, APIKey,
-// ServiceToken, User with Password.
+// One login is used, the first of: SigV4, an Authorization header, credentials inside a URL, APIKey,
+// ServiceToken, BearerToken, User with Password.
 type Config struct {
 	// URLs are the addresses of one or more nodes of one cluster; requests go to them in turn.
 	// "http://" is assumed where no scheme is given. A URL may hold credentials and a path prefix.
@@ -32,6 +32,10 @@ type Config struct {
 	APIKey string
 	// ServiceToken is the token of an Elasticsearch service account, sent as a bearer token.
 	ServiceToken string
+	// BearerToken is sent as "Authorization: Bearer".
+	BearerToken string
+	// SigV4 signs requests for Amazon OpenSearch Service.
+	SigV4 SigV4
 	// Headers are added to every request.
 	Headers map[string]string
 
@@ -42,6 +46,10 @@ type Config struct {
 	ClientKeyFile  string
 	// InsecureSkipVerify accepts any server certificate.
 	InsecureSkipVerify bool
+
+	// Proxy is the address of an HTTP proxy, with its login if it wants one; empty means what HTTP_PROXY,
+	// HTTPS_PROXY and NO_PROXY say.
+	Proxy string
 
 	// Timeout bounds one request, from dialling to the last byte of the answer; 0 means 30 s.
 	Timeout time.Duration
@@ -96,26 +104,35 @@ func maskAddress(raw string) string {
 	return "****" + raw[at:]
 }
 
-// cloudAddress decodes a cloud id, "label:base64(host[:port]$elasticsearch$kibana)".
+// cloudAddress decodes a cloud id, "label:base64(domain$elasticsearch$kibana)". The label may hold colons
+// or be left out, the padding too; a port stands behind the domain or, which counts more, behind the id of
+// Elasticsearch.
 func cloudAddress(id string) (string, error) {
 	wrong := errors.New(`the cloud id does not look like "name:base64…"; copy it from the deployment's page in Elastic Cloud`)
-	_, encoded, found := strings.Cut(id, ":")
-	if !found {
-		return "", wrong
-	}
-	decoded, err := base64.StdEncoding.DecodeString(encoded)
+	encoded := strings.TrimSpace(id)
+	encoded = strings.TrimRight(encoded[strings.LastIndex(encoded, ":")+1:], "=")
+	decoded, err := base64.RawStdEncoding.DecodeString(encoded)
 	if err != nil {
 		return "", wrong
 	}
 	parts := strings.Split(string(decoded), "$")
-	if len(parts) < 2 || parts[0] == "" || parts[1] == "" {
+	if len(parts) < 2 {
 		return "", wrong
 	}
-	domain, port, found := strings.Cut(parts[0], ":")
-	if !found {
-		port = "443"
+	domain, port := cutPort(parts[0], "443")
+	name, port := cutPort(parts[1], port)
+	address, err := url.Parse("https://" + name + "." + domain + ":" + port)
+	if err != nil || name == "" || domain == "" || address.Path != "" || address.User != nil {
+		return "", wrong
 	}
-	return "https://" + parts[1] + "." + domain + ":" + port, nil
+	return address.String(), nil
+}
+
+func cutPort(text, otherwise string) (name, port string) {
+	if name, port, found := strings.Cut(text, ":"); found {
+		return name, port
+	}
+	return text, otherwise
 }
 
 // encodedAPIKey accepts the key in both forms in which it is handed out.

@@ -37,16 +37,28 @@ type Error struct {
 	login login
 }
 
-// Error says in one sentence what was answered, and for 401 and 403 what to do.
+// blocked is the type of a 403 that has nothing to do with the login: the index is read-only.
+const blocked = "cluster_block_exception"
+
+// Error says in one sentence what was answered, and for 401 and 403 what to do: which privilege is missing.
 func (e *Error) Error() string {
-	switch e.Status {
-	case http.StatusUnauthorized:
+	switch {
+	case e.Status == http.StatusUnauthorized:
 		return fmt.Sprintf("%s answered 401 (%s). %s", e.URL, e.login.refused, e.login.remedy)
-	case http.StatusForbidden:
-		return fmt.Sprintf("%s answered 403: %s may not %s %s%s", e.URL, e.login.who, e.Method, e.Path, e.words(" (", ")"))
+	case e.Status == http.StatusForbidden && e.Type != blocked:
+		return fmt.Sprintf("%s answered 403: %s may not %s %s%s", e.URL, e.login.who, e.Method, e.Path, e.denial())
+	case e.Status == http.StatusProxyAuthRequired:
+		return fmt.Sprintf("the proxy before %s wants another login (407). Check K6_ELASTICSEARCH_PROXY, or HTTP_PROXY", e.URL)
 	default:
 		return fmt.Sprintf("%s answered %d to %s %s%s", e.URL, e.Status, e.Method, e.Path, e.words(": ", ""))
 	}
+}
+
+func (e *Error) denial() string {
+	if missing := Explain(e.Reason); missing != e.Reason {
+		return ": " + shorten(missing) + ". Roles that have it are in docs/access.md"
+	}
+	return e.words(" (", ")")
 }
 
 func (e *Error) words(before, after string) string {
@@ -77,20 +89,24 @@ func (c *Client) CheckResponse(response *http.Response) error {
 		Path:       response.Request.URL.Path,
 		Status:     response.StatusCode,
 		Type:       kind,
-		Reason:     c.exchanger.secrets.Replace(reason),
+		Reason:     c.exchanger.secrets.hide(reason),
 		RetryAfter: retryAfter(response.Header.Get("Retry-After"), time.Now()),
 		login:      c.login,
 	}
 }
 
 // parseReason finds the reason in what servers, and proxies in front of them, answer: an error
-// object, an error string, or plain text.
+// object, an error string, AWS's message, or plain text.
 func parseReason(body []byte) (kind, reason string) {
 	var answer struct {
-		Error json.RawMessage `json:"error"`
+		Error   json.RawMessage `json:"error"`
+		Message string          `json:"message"`
 	}
-	if json.Unmarshal(body, &answer) != nil || answer.Error == nil {
+	if json.Unmarshal(body, &answer) != nil || answer.Error == nil && answer.Message == "" {
 		return "", plainText(body)
+	}
+	if answer.Error == nil {
+		return "", strings.Join(strings.Fields(answer.Message), " ")
 	}
 	var detail detail
 	if json.Unmarshal(answer.Error, &detail) != nil {
@@ -167,12 +183,12 @@ func (e *ConnectionError) refused() bool {
 	return errors.As(e.Err, &operation) && operation.Op == "dial"
 }
 
-func newConnectionError(u *url.URL, err error, timeout time.Duration, secrets *strings.Replacer) *ConnectionError {
+func newConnectionError(u *url.URL, err error, timeout time.Duration, secrets *secrets) *ConnectionError {
 	var outer *url.Error
 	if errors.As(err, &outer) {
 		err = outer.Err
 	}
-	said := secrets.Replace(err.Error())
+	said := secrets.hide(err.Error())
 	return &ConnectionError{URL: address(u), Err: err, message: explain(u, err, said, timeout)}
 }
 
@@ -181,7 +197,13 @@ func explain(u *url.URL, err error, said string, timeout time.Duration) string {
 	var untrusted *tls.CertificateVerificationError
 	var unresolved *net.DNSError
 	var network net.Error
+	var proxy *proxyError
+	var operation *net.OpError
 	switch {
+	case errors.As(err, &proxy):
+		return fmt.Sprintf("%s cannot be reached: %s", node, proxy)
+	case errors.As(err, &operation) && operation.Op == "proxyconnect":
+		return fmt.Sprintf("%s cannot be reached: the proxy does not answer (%s). Check K6_ELASTICSEARCH_PROXY, or HTTPS_PROXY", node, said)
 	case errors.As(err, &untrusted):
 		return fmt.Sprintf("%s shows a certificate that is not trusted (%s). Set K6_ELASTICSEARCH_CA_CERT_FILE to the file of its CA", node, said)
 	case errors.Is(err, http.ErrSchemeMismatch):

@@ -1,7 +1,6 @@
 package elastic
 
 import (
-	"encoding/base64"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -19,6 +18,11 @@ const setUser = "Set K6_ELASTICSEARCH_USER and K6_ELASTICSEARCH_PASSWORD"
 func (c Config) login(addresses []*url.URL) login {
 	inURL := userOf(addresses)
 	switch {
+	case c.SigV4.Region != "":
+		return login{
+			"the owner of the AWS credentials", "the AWS credentials are not accepted",
+			"Check K6_ELASTICSEARCH_SIGV4_REGION, the credentials, and the clock of this machine",
+		}
 	case c.header().Get("Authorization") != "":
 		return login{"the Authorization header", "the Authorization header is not accepted", "Check K6_ELASTICSEARCH_HEADERS"}
 	case inURL != "":
@@ -27,6 +31,8 @@ func (c Config) login(addresses []*url.URL) login {
 		return login{"the API key", "the API key is not accepted", "Check K6_ELASTICSEARCH_API_KEY"}
 	case c.ServiceToken != "":
 		return login{"the service account", "the service account token is not accepted", "Check K6_ELASTICSEARCH_SERVICE_ACCOUNT_TOKEN"}
+	case c.BearerToken != "":
+		return login{"the bearer token", "the bearer token is not accepted", "Check K6_ELASTICSEARCH_BEARER_TOKEN"}
 	case c.User != "":
 		return userLogin(c.User)
 	default:
@@ -54,33 +60,4 @@ func (c Config) header() http.Header {
 		header.Set(name, value)
 	}
 	return header
-}
-
-// shortestSecret keeps masking from eating ordinary words, such as a header's value "1".
-const shortestSecret = 4
-
-// secrets lists pairs of a secret and its mask, as strings.NewReplacer takes them.
-func (c Config) secrets(addresses []*url.URL) []string {
-	secrets := []string{c.APIKey, c.encodedAPIKey(), c.ServiceToken}
-	add := func(user, password string) {
-		secrets = append(secrets, base64.StdEncoding.EncodeToString([]byte(user+":"+password)), password)
-	}
-	if c.Password != "" {
-		add(c.User, c.Password)
-	}
-	for _, address := range addresses {
-		if password, ok := address.User.Password(); ok {
-			add(address.User.Username(), password)
-		}
-	}
-	for _, value := range c.Headers {
-		secrets = append(secrets, value)
-	}
-	var pairs []string
-	for _, secret := range secrets {
-		if len(secret) >= shortestSecret {
-			pairs = append(pairs, secret, "****")
-		}
-	}
-	return pairs
 }

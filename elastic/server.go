@@ -4,8 +4,9 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"strconv"
 	"strings"
 )
@@ -19,7 +20,7 @@ const (
 // Version is the version of a server.
 type Version struct{ Major, Minor, Patch int }
 
-// oldest is the first Elasticsearch with composable index templates.
+// oldest is the first Elasticsearch with composable index templates, which every OpenSearch has.
 var oldest = Version{7, 8, 0}
 
 // ParseVersion reads "7.10.2", and "8.0.0-rc1" as 8.0.0.
@@ -48,7 +49,7 @@ func (v Version) Compare(other Version) int {
 	return cmp.Or(cmp.Compare(v.Major, other.Major), cmp.Compare(v.Minor, other.Minor), cmp.Compare(v.Patch, other.Patch))
 }
 
-// Server is what a cluster says about itself.
+// Server is what a cluster says about itself; the zero value: nothing.
 type Server struct {
 	// Product is Elasticsearch or OpenSearch.
 	Product string
@@ -63,6 +64,8 @@ type Server struct {
 // String returns a name for people, such as "Elasticsearch OSS 7.10.2" or "OpenSearch 2.19.6".
 func (s Server) String() string {
 	switch {
+	case s.Product == "":
+		return "a server that does not say to this user what it is"
 	case s.Product == OpenSearch && s.Version == Version{7, 10, 2}:
 		return "OpenSearch (in compatibility mode, as 7.10.2)"
 	case s.Flavor == "oss":
@@ -74,6 +77,37 @@ func (s Server) String() string {
 
 // Probe asks which server this is. A server that k6es cannot work with is an error.
 func (c *Client) Probe(ctx context.Context) (Server, error) {
+	response, err := c.send(ctx, http.MethodGet, "/", nil)
+	if err != nil {
+		return Server{}, err
+	}
+	defer drain(response.Body)
+	if dashboards(response.Header) {
+		return Server{}, fmt.Errorf("%s is Kibana or OpenSearch Dashboards, not the server behind it. "+
+			"Set K6_ELASTICSEARCH_URL to that, and K6_KIBANA_URL to this", c.URL())
+	}
+	if status := response.StatusCode; status == http.StatusNotFound || status/100 == 3 {
+		return Server{}, c.stranger(strconv.Itoa(status))
+	}
+	if err := c.CheckResponse(response); err != nil {
+		return Server{}, err
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxErrorBody))
+	if err != nil {
+		return Server{}, c.exchanger.failure(ctx, response.Request, err)
+	}
+	server, ok := parseServer(body)
+	if !ok {
+		return Server{}, c.stranger("something else")
+	}
+	if server.Product == Elasticsearch && server.Version.Compare(oldest) < 0 {
+		return Server{}, fmt.Errorf("%s is %s; k6es needs Elasticsearch %s or later, or OpenSearch", c.URL(), server, oldest)
+	}
+	return server, nil
+}
+
+// parseServer reads what a server says about itself; false when it is none that k6es knows.
+func parseServer(body []byte) (Server, bool) {
 	var answer struct {
 		ClusterName string `json:"cluster_name"`
 		ClusterUUID string `json:"cluster_uuid"`
@@ -84,19 +118,18 @@ func (c *Client) Probe(ctx context.Context) (Server, error) {
 			Distribution string `json:"distribution"`
 		} `json:"version"`
 	}
-	if err := c.JSON(ctx, "GET", "/", nil, &answer); err != nil {
-		return Server{}, c.explainProbe(err)
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return Server{}, false
 	}
 	product := productOf(answer.Tagline, answer.Version.Distribution)
 	version, err := ParseVersion(answer.Version.Number)
-	if product == "" || err != nil {
-		return Server{}, c.stranger()
-	}
 	server := Server{product, answer.Version.Flavor, version, answer.ClusterName, answer.ClusterUUID}
-	if product == Elasticsearch && version.Compare(oldest) < 0 {
-		return Server{}, fmt.Errorf("%s is %s; k6es needs Elasticsearch %s or later, or OpenSearch", c.URL(), server, oldest)
-	}
-	return server, nil
+	return server, product != "" && err == nil
+}
+
+// dashboards tells by the header that both send with every answer.
+func dashboards(header http.Header) bool {
+	return header.Get("kbn-name") != "" || header.Get("osd-name") != ""
 }
 
 // productOf goes by the tagline too: an OpenSearch in compatibility mode names no distribution.
@@ -111,15 +144,6 @@ func productOf(tagline, distribution string) string {
 	}
 }
 
-func (c *Client) explainProbe(err error) error {
-	var syntax *json.SyntaxError
-	var mismatch *json.UnmarshalTypeError
-	if errors.As(err, &syntax) || errors.As(err, &mismatch) {
-		return c.stranger()
-	}
-	return err
-}
-
-func (c *Client) stranger() error {
-	return fmt.Errorf("%s is neither Elasticsearch nor OpenSearch: it answers GET / with something else. Check K6_ELASTICSEARCH_URL", c.URL())
+func (c *Client) stranger(answer string) error {
+	return fmt.Errorf("%s is neither Elasticsearch nor OpenSearch: it answers GET / with %s. Check K6_ELASTICSEARCH_URL", c.URL(), answer)
 }

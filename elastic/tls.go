@@ -13,7 +13,8 @@ import (
 // requests in flight.
 const idleConnections = 16
 
-func (c Config) transport() (*http.Transport, error) {
+// transport makes what sends requests. Secrets that it learns on the way are added.
+func (c Config) transport(secrets *secrets) (http.RoundTripper, error) {
 	secure, err := c.tls()
 	if err != nil {
 		return nil, err
@@ -23,6 +24,12 @@ func (c Config) transport() (*http.Transport, error) {
 	transport.MaxIdleConnsPerHost = idleConnections
 	// HTTP/2 would put parallel bulk requests on one connection, and no server here speaks it.
 	transport.ForceAttemptHTTP2 = false
+	if err := c.useProxy(transport); err != nil {
+		return nil, err
+	}
+	if c.SigV4.Region != "" {
+		return newSigner(transport, c.SigV4, secrets), nil
+	}
 	return transport, nil
 }
 

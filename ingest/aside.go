@@ -5,11 +5,14 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"unicode/utf8"
+
+	"github.com/k6es/k6es/terminal"
 )
 
 // samplesOnly reads a stream in which lines of samples and other lines are mixed, as k6 writes them to
 // standard output with --out json=-: its banner, progress and summary go there too. Lines that do not
-// begin as k6's JSON does are passed on aside.
+// begin as k6's JSON does are passed on aside, made fit for a terminal.
 type samplesOnly struct {
 	r     *bufio.Reader
 	aside io.Writer
@@ -17,6 +20,7 @@ type samplesOnly struct {
 	rest   []byte // of a line that is kept, good until the next read
 	within bool   // the last read ended within a line
 	keep   bool   // which is kept
+	half   []byte // the beginning of a character that is passed on
 	err    error
 }
 
@@ -53,8 +57,32 @@ func (s *samplesOnly) next() error {
 		s.rest = line
 		return nil
 	}
-	_, err = s.aside.Write(line)
+	return s.pass(line)
+}
+
+// pass passes a line on, or a part of one: a character of which the rest is to come waits for it.
+func (s *samplesOnly) pass(line []byte) error {
+	text := append(s.half, line...)
+	whole := len(text)
+	if s.within {
+		whole -= halfRune(text)
+	}
+	_, err := io.WriteString(s.aside, terminal.Lines(string(text[:whole])))
+	s.half = append(s.half[:0], text[whole:]...)
 	return err
+}
+
+// halfRune is how many bytes at the end are the beginning of a character.
+func halfRune(text []byte) int {
+	for n := 1; n < utf8.UTFMax && n <= len(text); n++ {
+		if last := text[len(text)-n:]; utf8.RuneStart(last[0]) {
+			if utf8.FullRune(last) {
+				return 0
+			}
+			return n
+		}
+	}
+	return 0
 }
 
 // mixed says whether a stream that begins like this has lines of JSON samples among others.

@@ -1,6 +1,10 @@
 package ingest
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/k6es/k6es/terminal"
+)
 
 // BadLine is a line of a file that is no k6 sample. Reading goes on behind it.
 type BadLine struct {
@@ -12,7 +16,7 @@ type BadLine struct {
 	Torn   bool   // it is the last line and lacks its newline: k6 was cut off while writing
 }
 
-// Error implements error: file:line:byte and the reason.
+// Error implements error: file:line:byte and the reason, fit for a terminal.
 func (b *BadLine) Error() string {
-	return fmt.Sprintf("%s:%d:%d: %s", b.File, b.Line, b.Byte, b.Reason)
+	return terminal.Escape(fmt.Sprintf("%s:%d:%d: %s", b.File, b.Line, b.Byte, b.Reason))
 }

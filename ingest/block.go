@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/klauspost/compress/gzip"
+
+	"github.com/k6es/k6es/ingest/spool"
 )
 
 // block is the unit that is sent, retried and kept: the body of one bulk request, compressed once.
@@ -15,6 +18,25 @@ type block struct {
 	compressed bool
 	raw        int // bytes before compression
 	docs       int
+
+	sealed time.Time
+	// Of the spool, under the writer's lock: kept is where the block is on disk, nil if it is not; drained
+	// says that it came from there, saving that it is being written there.
+	kept            *spool.Ref
+	drained, saving bool
+}
+
+// record is the block as the spool keeps it.
+func (b *block) record() spool.Record {
+	return spool.Record{Kind: spool.Bulk, Compressed: b.compressed, Documents: b.docs, Raw: b.raw, Time: b.sealed, Body: b.body}
+}
+
+// blockOf is the block that a record was made of.
+func blockOf(record spool.Record, ref spool.Ref) *block {
+	return &block{
+		body: record.Body, compressed: record.Compressed, raw: record.Raw, docs: record.Documents, sealed: record.Time,
+		kept: &ref, drained: true,
+	}
 }
 
 // blockBuilder fills blocks. Its buffer and compressor are used again for every block.
@@ -32,7 +54,7 @@ func (b *blockBuilder) add(entry []byte) {
 
 // seal returns what was added as a block, and starts anew.
 func (b *blockBuilder) seal() (*block, error) {
-	sealed := &block{raw: len(b.buf), docs: b.docs, compressed: b.level > 0}
+	sealed := &block{raw: len(b.buf), docs: b.docs, compressed: b.level > 0, sealed: time.Now()}
 	var err error
 	if sealed.body, err = b.compress(); err != nil {
 		return nil, err
@@ -73,7 +95,7 @@ func (b *block) entries(each func(i int, entry []byte)) error {
 		if err != nil {
 			return err
 		}
-		if rest, err = io.ReadAll(zip); err != nil {
+		if rest, err = io.ReadAll(io.LimitReader(zip, int64(b.raw))); err != nil {
 			return err
 		}
 	}

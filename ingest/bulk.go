@@ -34,8 +34,8 @@ func (e *itemsError) Error() string {
 	return fmt.Sprintf("%s does not take documents (%d, %s)", e.url, e.status, e.reason)
 }
 
-// passing says whether what failed may well succeed later, without anybody doing anything about it.
-func passing(err error) bool {
+// Passing says whether what failed may well succeed later, without anybody doing anything about it.
+func Passing(err error) bool {
 	var answer *elastic.Error
 	var items *itemsError
 	switch {

@@ -3,6 +3,7 @@ package ingest
 import (
 	"math"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -17,7 +18,7 @@ const hexDigits = "0123456789abcdef"
 // is cut at a character, and *cut is set where cut is not nil.
 func appendString(dst []byte, s string, cut *bool) []byte {
 	if len(s) > maxText {
-		s = cutText(s)
+		s = s[:cutAt(s)]
 		if cut != nil {
 			*cut = true
 		}
@@ -44,12 +45,22 @@ func appendString(dst []byte, s string, cut *bool) []byte {
 	return append(append(dst, s[start:]...), '"')
 }
 
-func cutText(s string) string {
+// CutText is as much of a text as documents keep: all of it up to 8 KiB. What is cut does not hold on to
+// the whole text.
+func CutText(s string) string {
+	if len(s) <= maxText {
+		return s
+	}
+	return strings.Clone(s[:cutAt(s)])
+}
+
+// cutAt is where a text over maxText is cut: at the last character that begins within it.
+func cutAt(s string) int {
 	end := maxText
 	for end > maxText-utf8.UTFMax && !utf8.RuneStart(s[end]) {
 		end--
 	}
-	return s[:end]
+	return end
 }
 
 func appendEscape(dst []byte, c byte) []byte {
@@ -125,6 +136,20 @@ func floorSecond(ns int64) int64 {
 		s--
 	}
 	return s
+}
+
+// between is the time from a to b. Times that lie further apart than nanoseconds can count are as far apart
+// as these can.
+func between(a, b int64) int64 {
+	d := b - a
+	switch {
+	case b >= a && d < 0:
+		return math.MaxInt64
+	case b < a && d >= 0:
+		return math.MinInt64
+	default:
+		return d
+	}
 }
 
 // appendTime appends a time in nanoseconds as 2026-11-22T12:43:56.567Z, cut to the millisecond.

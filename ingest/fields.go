@@ -277,7 +277,7 @@ func (e *tagEncoder) buildURL(b *partsBuilder, url string) {
 		return
 	}
 	if e.url == URLAuto {
-		e.urls[url] = struct{}{}
+		e.urls[CutText(url)] = struct{}{}
 	}
 	b.url = append(append([]byte(`"url":{"full":`), b.text(url, "url.full")...), "},"...)
 }

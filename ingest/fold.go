@@ -44,15 +44,21 @@ type second struct {
 	index map[seriesKey]int
 }
 
-// maxOpenFolds bounds the folder's memory against a stream whose time runs backwards.
-const maxOpenFolds = 100_000
+// Bounds of the folder's memory, against a stream whose time runs backwards, or in which everything is
+// unique. A second that is closed because of them is written in parts, which add up to the same.
+const (
+	maxOpenFolds = 100_000
+	maxOpenText  = 32 << 20 // bytes of tags
+	maxFree      = 4        // seconds that are kept for use again
+)
 
 // folder sums up samples by series and second. A second is closed by the stream alone: when a sample
 // passes that is at least two seconds newer. So a file makes the same documents whenever it is read.
 type folder struct {
 	open     []*second // by time
 	free     []*second
-	count    int
+	count    int                 // of open folds
+	text     int                 // bytes of their tags
 	partner  map[*Metric]*Metric // from the second of a pair to the first
 	newest   *second             // the second of the last sample: most samples go there
 	closable int64               // a sample of this second or newer closes the oldest one
@@ -83,6 +89,7 @@ func (f *folder) add(metric *Metric, tags *TagSet, value float64, time int64, po
 		sec.index[key] = i
 		sec.folds = append(sec.folds, fold{seriesKey: key, position: position, time: time})
 		f.count++
+		f.text += tags.Size()
 	}
 	sec.folds[i].lastPosition = position
 	sec.folds[i].add(metric, value, second)
@@ -166,7 +173,7 @@ func (f *folder) reuse(at int64) *second {
 // due returns a second that a sample at that time closes, nil if there is none (left). The caller
 // writes its folds and gives it back by done.
 func (f *folder) due(time int64) *second {
-	if f.count < maxOpenFolds && (f.closable == math.MaxInt64 || time < f.closable*nanos) {
+	if f.count < maxOpenFolds && f.text < maxOpenText && (f.closable == math.MaxInt64 || time < f.closable*nanos) {
 		return nil
 	}
 	return f.oldest()
@@ -184,11 +191,17 @@ func (f *folder) oldest() *second {
 		f.closable = f.open[0].at + 2
 	}
 	f.count -= len(s.folds)
+	for i := range s.folds {
+		f.text -= s.folds[i].tags.Size()
+	}
 	return s
 }
 
 // done takes back a second whose folds were written.
 func (f *folder) done(s *second) {
+	if len(f.free) >= maxFree {
+		return
+	}
 	clear(s.index)
 	clear(s.folds)
 	s.folds = s.folds[:0]

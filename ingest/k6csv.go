@@ -76,20 +76,21 @@ func (r *CSVReader) Read(s *Sample) error {
 	}
 }
 
-// next reads a record, which spans lines where a cell has a newline in quotes, and cuts it into cells.
-// It returns the number of the record's first line.
+// next reads a record, which spans lines where a cell has a newline in quotes. It returns the number of
+// the record's first line.
 func (r *CSVReader) next() (first int64, err error) {
 	line, err := r.lines.next()
 	first = r.lines.number
 	if err != nil {
+		r.record = nil
 		return first, err
 	}
 	r.record = bytes.TrimSuffix(line, []byte{'\r'})
-	if bytes.IndexByte(r.record, '"') < 0 || !errors.Is(r.split(), errOpenCell) {
+	if !endsOpen(line, false) {
 		return first, nil
 	}
 	r.record = append([]byte(nil), line...)
-	for open := true; open; open = bytes.IndexByte(line, '"') < 0 || errors.Is(r.split(), errOpenCell) {
+	for open := true; open; open = endsOpen(line, true) {
 		if line, err = r.lines.next(); err != nil {
 			return first, nil // the cell never ends: the cells that there are will be judged
 		}
@@ -99,6 +100,38 @@ func (r *CSVReader) next() (first int64, err error) {
 	}
 	r.record = bytes.TrimSuffix(r.record, []byte{'\r'})
 	return first, nil
+}
+
+// endsOpen says whether a line ends within a cell in quotes; open says whether it begins within one. Each
+// line of a record is looked at once, since a record may have very many.
+func endsOpen(line []byte, open bool) bool {
+	for {
+		if !open {
+			if open = bytes.HasPrefix(line, []byte{'"'}); open {
+				line = line[1:]
+			}
+		}
+		if open {
+			quote := bytes.IndexByte(line, '"')
+			if quote < 0 {
+				return true
+			}
+			line = line[quote+1:]
+			if bytes.HasPrefix(line, []byte{'"'}) { // two are one, within the cell
+				line = line[1:]
+				continue
+			}
+			open = false
+			if !bytes.HasPrefix(line, []byte{','}) {
+				return false // the record ends, or is wrong
+			}
+		}
+		comma := bytes.IndexByte(line, ',')
+		if comma < 0 {
+			return false
+		}
+		line = line[comma+1:]
+	}
 }
 
 func (r *CSVReader) bad(first int64, err error) error {
@@ -210,13 +243,17 @@ func (r *CSVReader) sample(s *Sample) error {
 	if s.Value, ok = parseCell(r.cells[r.columns.value]); !ok {
 		return r.wrong("metric_value", r.columns.value)
 	}
-	s.Metric = r.registry.Lookup(name)
+	var err error
+	if s.Metric, err = r.registry.lookupRead(name); err != nil {
+		wrong := r.wrong("metric_name", r.columns.metric)
+		return &scanError{wrong.at, wrong.reason + "; " + err.Error()}
+	}
 	s.Tags = r.parseTags()
 	s.Meta = r.parseMeta()
 	return nil
 }
 
-func (r *CSVReader) wrong(column string, cell int) error {
+func (r *CSVReader) wrong(column string, cell int) *scanError {
 	rest := r.record
 	for range cell {
 		_, rest, _ = r.cell(rest)

@@ -194,7 +194,7 @@ func (r *JSONReader) fastMeta(rest []byte, sample *Sample) ([]byte, bool) {
 	return rest[len(object):], true
 }
 
-// named sets the sample's metric. It returns false for a name that has to be unquoted.
+// named sets the sample's metric. It returns false for a name that has to be unquoted, or is refused.
 func (r *JSONReader) named(name []byte, s *Sample) bool {
 	n := r.last.next
 	if n == nil || n.text != string(name) {
@@ -203,7 +203,11 @@ func (r *JSONReader) named(name []byte, s *Sample) bool {
 			if !isPlain(name) {
 				return false
 			}
-			n = &metricName{text: string(name), metric: r.registry.Lookup(name)}
+			metric, err := r.registry.lookupRead(name)
+			if err != nil {
+				return false
+			}
+			n = &metricName{text: string(name), metric: metric}
 			r.names[n.text] = n
 		}
 		r.last.next = n
@@ -367,7 +371,10 @@ func (r *JSONReader) slowPoint(p *jsonLine, s *Sample) error {
 	}
 	s.Value = value
 	if !r.named(p.metric[1:len(p.metric)-1], s) {
-		s.Metric = r.registry.Lookup([]byte(unquote(p.metric)))
+		var err error
+		if s.Metric, err = r.registry.lookupRead([]byte(unquote(p.metric))); err != nil {
+			return p.excess("metric", p.metric, p.at.metric, err)
+		}
 	}
 	return r.slowTags(p, s)
 }
@@ -397,6 +404,11 @@ func (p *jsonLine) wrong(key string, value []byte, at int) error {
 	return &scanError{at, `not a k6 sample: "` + key + `" is ` + shorten(value)}
 }
 
+// excess is a value that would be well if there were less of it.
+func (p *jsonLine) excess(key string, value []byte, at int, err error) error {
+	return &scanError{at, `not a k6 sample: "` + key + `" is ` + shorten(value) + "; " + err.Error()}
+}
+
 // shorten makes a value fit for a message.
 func shorten(value []byte) string {
 	const most = 60
@@ -419,12 +431,18 @@ func (r *JSONReader) define(p *jsonLine) error {
 	if !ok {
 		return p.wrong("data", p.data, p.at.data)
 	}
-	defined := r.registry.Define(metric.Name, typ)
-	for _, t := range metric.Thresholds {
-		defined.threshold(string(t))
+	defined, err := r.registry.defineRead(metric.Name, typ)
+	if err != nil {
+		return p.excess("data", p.data, p.at.data, err)
 	}
-	clear(r.names)
-	r.last = new(metricName)
+	if n, known := r.names[metric.Name]; known {
+		n.metric = defined
+	}
+	for _, t := range metric.Thresholds {
+		if err := r.registry.threshold(defined, string(t)); err != nil {
+			return p.excess("data", p.data, p.at.data, err)
+		}
+	}
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -69,12 +70,6 @@ type Metric struct {
 	millis  bool   // a time in milliseconds, written at microsecond precision
 	key     []byte // a built-in metric's field in a document: `,"http_reqs":`
 	name    []byte // a custom metric's name and type in a document: `"name":"orders","type":"counter"`
-}
-
-func (m *Metric) threshold(expression string) {
-	if expression != "" && !slices.Contains(m.Thresholds, expression) {
-		m.Thresholds = append(m.Thresholds, expression)
-	}
 }
 
 // Millis says whether the metric is one of k6's own times, in milliseconds.
@@ -149,10 +144,21 @@ var builtins = []struct {
 	{"browser_web_vital_ttfb", Trend, datasetBrowser, true},
 }
 
+// Bounds of what a file may name. k6 takes names of 128 characters, and a script that names hundreds of
+// metrics or thresholds is a large one.
+const (
+	maxMetricName = 512 // bytes
+	maxMetrics    = 10_000
+	maxExpression = 1024 // bytes
+	maxThresholds = 5_000
+)
+
 // Registry hands out the metrics of one stream of samples: always the same pointer for the same
 // name and type. It is not safe for concurrent use.
 type Registry struct {
-	metrics map[string]*Metric
+	metrics    map[string]*Metric
+	custom     int // how many custom metrics were made
+	thresholds int
 }
 
 // NewRegistry makes a registry that knows the built-in metrics.
@@ -173,10 +179,66 @@ func (r *Registry) Define(name string, typ MetricType) *Metric {
 	if m, ok := r.metrics[name]; ok && m.Type == typ {
 		return m
 	}
+	r.custom++
 	m := &Metric{Name: strings.Clone(name), Type: typ}
 	m.name = append(appendString([]byte(`"name":`), name, nil), `,"type":"`+typ.String()+`"`...)
 	r.metrics[m.Name] = m
 	return m
+}
+
+// defineRead is Define for what a file says, which may be anything.
+func (r *Registry) defineRead(name string, typ MetricType) (*Metric, error) {
+	if m, ok := r.metrics[name]; ok && m.Type == typ {
+		return m, nil
+	}
+	if err := r.room(len(name)); err != nil {
+		return nil, err
+	}
+	return r.Define(name, typ), nil
+}
+
+// lookupRead is Lookup for what a file says, which may be anything.
+func (r *Registry) lookupRead(name []byte) (*Metric, error) {
+	if m, ok := r.metrics[string(name)]; ok {
+		return m, nil
+	}
+	if err := r.room(len(name)); err != nil {
+		return nil, err
+	}
+	return r.Define(string(name), Unknown), nil
+}
+
+var (
+	errMetricName = fmt.Errorf("a metric's name has at most %d bytes", maxMetricName)
+	errMetrics    = fmt.Errorf("the file names more than %d metrics", maxMetrics)
+	errExpression = fmt.Errorf("a threshold has at most %d bytes", maxExpression)
+	errThresholds = fmt.Errorf("the file names more than %d thresholds", maxThresholds)
+)
+
+func (r *Registry) room(nameLength int) error {
+	switch {
+	case nameLength > maxMetricName:
+		return errMetricName
+	case r.custom >= maxMetrics:
+		return errMetrics
+	default:
+		return nil
+	}
+}
+
+// threshold adds a threshold that a file names for the metric, once.
+func (r *Registry) threshold(m *Metric, expression string) error {
+	switch {
+	case expression == "" || slices.Contains(m.Thresholds, expression):
+		return nil
+	case len(expression) > maxExpression:
+		return errExpression
+	case r.thresholds >= maxThresholds:
+		return errThresholds
+	}
+	r.thresholds++
+	m.Thresholds = append(m.Thresholds, expression)
+	return nil
 }
 
 // Metrics lists the metrics that are defined, by name.

@@ -12,13 +12,20 @@ import (
 // when the first one comes, readable by its owner only. The zero value with a path is ready; it is
 // safe for concurrent use.
 type Rejects struct {
-	Path string
+	Path   string
+	Append bool // to a file that is there; otherwise it is replaced
 
-	mu    sync.Mutex
-	file  *os.File
-	err   error
-	count int64
+	mu     sync.Mutex
+	file   *os.File
+	err    error
+	count  int64
+	lines  int64 // bytes of lines that were no samples
+	passed int64 // lines that came when there were enough of them
 }
+
+// maxRejectedLines is how many bytes of lines that are no samples are kept. A small compressed file can hold
+// any number of them; unlike refused documents, they are still where they came from.
+const maxRejectedLines = 256 << 20
 
 // reject is one line of the file.
 type reject struct {
@@ -32,7 +39,29 @@ type reject struct {
 // Line keeps a line that is no sample.
 func (r *Rejects) Line(bad *BadLine) {
 	where := fmt.Sprintf("%s:%d:%d", bad.File, bad.Line, bad.Byte)
+	if r.enough(len(where) + len(bad.Reason) + len(bad.Text)) {
+		return
+	}
 	r.write(reject{Where: where, Reason: bad.Reason, Line: string(bad.Text)})
+}
+
+// enough says whether a line of that size is one too many, and counts it.
+func (r *Rejects) enough(size int) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.lines >= maxRejectedLines {
+		r.passed++
+		return true
+	}
+	r.lines += int64(size)
+	return false
+}
+
+// Passed is how many lines were not kept because there were too many.
+func (r *Rejects) Passed() int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.passed
 }
 
 // entry keeps a document that the server refused.
@@ -49,7 +78,11 @@ func (r *Rejects) write(line reject) {
 		return
 	}
 	if r.file == nil {
-		if r.file, r.err = os.OpenFile(r.Path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600); r.err != nil {
+		existing := os.O_TRUNC
+		if r.Append {
+			existing = os.O_APPEND
+		}
+		if r.file, r.err = os.OpenFile(r.Path, os.O_CREATE|os.O_WRONLY|existing, 0o600); r.err != nil {
 			return
 		}
 	}

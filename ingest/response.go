@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/k6es/k6es/elastic"
+	"github.com/k6es/k6es/terminal"
 )
 
 // bulkFilter asks the server to answer with just what is read here.
@@ -27,16 +30,19 @@ func (e *itemError) String() string {
 	if e == nil {
 		return "no reason given"
 	}
-	if e.CausedBy != nil && e.CausedBy.Reason != "" {
-		return fmt.Sprintf("%s: %s (%s)", e.Type, firstLine(e.Reason), firstLine(e.CausedBy.Reason))
+	if missing := elastic.Explain(e.Reason); missing != e.Reason {
+		return terminal.Escape(missing)
 	}
-	return e.Type + ": " + firstLine(e.Reason)
+	if e.CausedBy != nil && e.CausedBy.Reason != "" {
+		return fmt.Sprintf("%s: %s (%s)", firstLine(e.Type), firstLine(e.Reason), firstLine(e.CausedBy.Reason))
+	}
+	return firstLine(e.Type) + ": " + firstLine(e.Reason)
 }
 
 // firstLine leaves out what a parser adds in further lines: the request, other documents included.
 func firstLine(reason string) string {
 	line, _, _ := strings.Cut(reason, "\n")
-	return line
+	return terminal.Escape(line)
 }
 
 // verdict is what is to be done about one document.
@@ -79,7 +85,7 @@ func parseBulk(body []byte, docs int) ([]bulkItem, error) {
 		Items  []map[string]bulkItem `json:"items"`
 	}
 	if err := json.Unmarshal(body, &answer); err != nil || answer.Errors == nil {
-		return nil, errors.New("the answer to a bulk request is not one that Elasticsearch gives: " + shorten(body))
+		return nil, errors.New("the answer to a bulk request is not one that Elasticsearch gives: " + terminal.Escape(shorten(body)))
 	}
 	if !*answer.Errors {
 		return nil, nil

@@ -13,9 +13,12 @@ import (
 	"sync/atomic"
 
 	"github.com/google/uuid"
+	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"github.com/klauspost/readahead"
+
+	"github.com/k6es/k6es/terminal"
 )
 
 // Format is how a file writes samples.
@@ -67,14 +70,14 @@ func Open(name string, stdin io.Reader, aside io.Writer) (*Source, error) {
 func (s *Source) openFile() error {
 	info, err := os.Stat(s.Name)
 	if err != nil {
-		return fmt.Errorf("cannot read %s: %w", s.Name, reason(err))
+		return fmt.Errorf("cannot read %s: %w", s.label(), reason(err))
 	}
 	if info.IsDir() {
-		return fmt.Errorf("%s is a directory; name the files in it, for example %s/*.json.gz", s.Name, strings.TrimSuffix(s.Name, "/"))
+		return fmt.Errorf("%s is a directory; name the files in it, for example %s/*.json.gz", s.label(), strings.TrimSuffix(s.label(), "/"))
 	}
 	file, err := os.Open(s.Name)
 	if err != nil {
-		return fmt.Errorf("cannot read %s: %w", s.Name, reason(err))
+		return fmt.Errorf("cannot read %s: %w", s.label(), reason(err))
 	}
 	s.file = file
 	if info.Mode().IsRegular() {
@@ -123,7 +126,7 @@ func (s *Source) label() string {
 	if s.Name == "-" {
 		return "stdin"
 	}
-	return s.Name
+	return terminal.Escape(s.Name)
 }
 
 // Instance is the k6.instance of the file's samples: the beginning of the fingerprint.
@@ -197,11 +200,14 @@ func (s *Source) decompress(magic []byte, content io.Reader) (io.Reader, error) 
 	switch {
 	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
 		unzipped, err := gzip.NewReader(content)
-		if err != nil {
+		switch {
+		case errors.Is(err, gzip.ErrHeader):
+			return nil, errors.New("it begins like gzip, but its header makes no sense")
+		case err != nil:
 			return nil, describeDamage(err)
 		}
 		return s.ahead(unzipped)
-	case bytes.Equal(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+	case bytes.Equal(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}), isSkippable(magic):
 		decoder, err := zstd.NewReader(content, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxZstdWindow))
 		if err != nil {
 			return nil, err
@@ -210,6 +216,11 @@ func (s *Source) decompress(magic []byte, content io.Reader) (io.Reader, error) 
 		return s.ahead(decoder)
 	}
 	return content, nil
+}
+
+// isSkippable recognises the frame with which parallel zstd compressors begin (RFC 8878, section 3.1.2).
+func isSkippable(magic []byte) bool {
+	return len(magic) == 4 && magic[0]&0xf0 == 0x50 && bytes.Equal(magic[1:], []byte{0x2a, 0x4d, 0x18})
 }
 
 // ahead decompresses beside parsing, in a goroutine that ends with the source.
@@ -231,6 +242,10 @@ func describeDamage(err error) error {
 		return errors.New("its checksum does not fit its content")
 	case errors.Is(err, gzip.ErrHeader), errors.Is(err, zstd.ErrMagicMismatch):
 		return errors.New("what follows its compressed data is neither gzip nor zstd")
+	case errors.Is(err, zstd.ErrWindowSizeExceeded):
+		return fmt.Errorf("it takes more than %d MiB of memory to decompress: compress it anew, without --ultra and --long", maxZstdWindow>>20)
+	case errors.As(err, new(flate.CorruptInputError)):
+		return errors.New("its compressed data make no sense")
 	}
 	return err
 }
@@ -249,9 +264,30 @@ func (s *Source) judge(head []byte, content io.Reader) error {
 		s.Format = FormatCSV
 		return nil
 	}
+	for _, other := range strangers {
+		if bytes.HasPrefix(head, []byte(other.magic)) {
+			return fmt.Errorf("%s is %s", s.label(), other.is)
+		}
+	}
 	return fmt.Errorf("%s is neither k6's JSON (k6 run --out json=FILE) nor its CSV (k6 run --out csv=FILE): it begins with %q",
 		s.label(), shorten(text[:min(len(text), 40)]))
 }
+
+// strangers are files that people have where they think of k6's: by their first bytes, what they are and what
+// to do about it.
+var strangers = []struct{ magic, is string }{
+	{"\xff\xfe", utf16},
+	{"\xfe\xff", utf16},
+	{"PK\x03\x04", "a zip archive; unpack it, and upload the files in it"},
+	{"BZh", "compressed by bzip2; unpack it first (bunzip2), or use gzip or zstd"},
+	{"\xfd7zXZ\x00", "compressed by xz; unpack it first (unxz), or use gzip or zstd"},
+	{"7z\xbc\xaf\x27\x1c", "a 7-Zip archive; unpack it, and upload the files in it"},
+	{"\x04\x22\x4d\x18", "compressed by lz4; unpack it first (unlz4), or use gzip or zstd"},
+}
+
+// utf16 is what becomes of k6's output behind the > of Windows PowerShell 5.
+const utf16 = "text in UTF-16, as Windows PowerShell makes of what it redirects; k6 itself writes UTF-8 " +
+	"(k6 run --out json=FILE), and iconv -f UTF-16 -t UTF-8 turns it back"
 
 // skipMark passes over a byte order mark.
 func skipMark(head []byte, content io.Reader) io.Reader {

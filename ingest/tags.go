@@ -35,6 +35,9 @@ func (t *TagSet) Get(key string) string {
 	return ""
 }
 
+// Size is about how many bytes of text the set has.
+func (t *TagSet) Size() int { return len(t.key) }
+
 // String lists the tags by key, for messages and tests: a="1" b="2".
 func (t *TagSet) String() string { return listTags(t.tags) }
 

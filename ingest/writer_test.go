@@ -97,7 +97,7 @@ func (d *delivery) close(t *testing.T) error {
 	defer cancel()
 	err := d.Close(ctx)
 	s := d.Stats()
-	assert.EqualValues(t, d.added, s.Created+s.Existing+s.Rejected+s.Undelivered, "%+v", s)
+	assert.EqualValues(t, d.added, s.Created+s.Existing+s.Rejected+s.Undelivered+s.Spooled, "%+v", s)
 	assert.LessOrEqual(t, s.Created, int64(len(d.server.Documents())))
 	assert.Equal(t, s.Rejected, d.rejects.Count())
 	return err
@@ -194,7 +194,7 @@ func TestWriterRetries(t *testing.T) {
 			require.NotEmpty(t, d.log.all)
 			assert.Contains(t, d.log.all[0], "WARN "+c.warning)
 			assert.Contains(t, d.log.all[0], "; documents wait in memory and are sent again")
-			assert.Contains(t, d.log.all[len(d.log.all)-1], "INFO http://fake:9200 takes documents again, after ")
+			assert.Contains(t, d.log.all[len(d.log.all)-1], "INFO http://fake:9200 is back after ")
 		})
 	}
 }

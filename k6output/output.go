@@ -31,6 +31,7 @@ import (
 	"github.com/k6es/k6es/config"
 	"github.com/k6es/k6es/elastic"
 	"github.com/k6es/k6es/ingest"
+	"github.com/k6es/k6es/ingest/spool"
 	"github.com/k6es/k6es/mappings"
 	"github.com/k6es/k6es/runs"
 	"github.com/k6es/k6es/runs/ci"
@@ -60,6 +61,7 @@ type Output struct {
 	client   *elastic.Client
 	server   string
 	rejects  *ingest.Rejects
+	spool    *spool.Run // nil when nothing is spooled
 	writer   *ingest.Writer
 	pipeline *ingest.Pipeline
 	convert  *converter
@@ -68,6 +70,13 @@ type Output struct {
 	prepared atomic.Bool   // the templates are there
 	beating  chan struct{} // holds an element while a heartbeat is being written
 	unusable int64         // samples whose value is no number
+
+	dashboard string // link to the run in Kibana, at its end; empty: not known
+
+	away error // why the server did not answer at the start; nil if it did
+
+	abort   func(error) // k6's: ends the test; nil where k6 gave none
+	aborted bool        // abort was called; for the worker alone
 
 	stop    chan struct{} // closed when no more samples will come
 	stopped sync.Once
@@ -91,7 +100,7 @@ func New(params output.Params) (output.Output, error) {
 		return nil, errext.WithExitCodeIfNone(err, exitcodes.InvalidConfig)
 	}
 	o := &Output{
-		config: cfg, params: params, run: run, queue: newQueue(int64(cfg.Memory)),
+		config: cfg, params: params, run: run, queue: newQueue(cfg.LiveQueue()),
 		log:     params.Logger.WithField("output", params.OutputType),
 		beating: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
 	}
@@ -150,6 +159,9 @@ func (o *Output) Start() error {
 	if err := o.probe(); err != nil {
 		return err
 	}
+	if o.away != nil && o.config.OnError == abort {
+		return errext.WithExitCodeIfNone(fmt.Errorf("%w, and on-error is %s", o.away, abort), exitcodes.ExternalAbort)
+	}
 	origin := ci.Detect(context.Background(), o.params.Environment, "", ci.Command, o.config.Origin())
 	if o.run.Name == "" {
 		o.run.Name = origin.RunName()
@@ -164,8 +176,10 @@ func (o *Output) Start() error {
 	o.recorder = runs.NewRecorder(o.facts(origin), o.run.Instance, o.thresholdSources())
 	o.recorder.Started = time.Now()
 	o.rejects = &ingest.Rejects{Path: o.rejectsFile()}
+	o.spool = o.newSpool()
 	options := o.config.LiveWriter()
 	options.Prepare, options.Rejects, options.Log = o.prepare, o.rejects, o.log
+	options.Spool, options.Away = o.spool, o.away
 	o.writer = ingest.NewWriter(client, options)
 	registry := ingest.NewRegistry()
 	o.convert = newConverter(registry)
@@ -178,14 +192,7 @@ func (o *Output) rejectsFile() string {
 	if o.config.RejectsFile != "" {
 		return o.config.RejectsFile
 	}
-	return "k6es-" + strings.Map(fileRune, o.run.ID) + ".rejects"
-}
-
-func fileRune(r rune) rune {
-	if strings.ContainsRune(`/\:*?"<>| `, r) || r < ' ' {
-		return '_'
-	}
-	return r
+	return config.RejectsFileOf(o.run.ID)
 }
 
 func (o *Output) probe() error {
@@ -206,7 +213,7 @@ func (o *Output) probe() error {
 	default:
 		return err
 	}
-	o.log.Warnf("%v; samples wait in memory (%v at most) until it does", err, o.config.Memory)
+	o.away = err
 	return nil
 }
 
@@ -224,9 +231,10 @@ func (o *Output) AddMetricSamples(samples []metrics.SampleContainer) { o.queue.p
 // and the pipeline, and adds to the writer.
 func (o *Output) work() {
 	defer close(o.done)
-	ticker, heart := time.NewTicker(o.config.FlushPeriod), time.NewTicker(firstBeat)
+	ticker, heart, watch := time.NewTicker(o.config.FlushPeriod), time.NewTicker(firstBeat), time.NewTicker(watchPeriod)
 	defer ticker.Stop()
 	defer heart.Stop()
+	defer watch.Stop()
 	for {
 		select {
 		case <-o.queue.signal:
@@ -237,6 +245,8 @@ func (o *Output) work() {
 			if o.beat() {
 				heart.Reset(runs.Heartbeat)
 			}
+		case <-watch.C:
+			o.watch()
 		case <-o.stop:
 			o.process()
 			o.note(o.pipeline.Close())
@@ -283,21 +293,46 @@ func (o *Output) StopWithTestError(testErr error) error {
 	if o.writer == nil {
 		return nil
 	}
-	o.stopped.Do(func() { o.finish(testErr) })
+	o.stopped.Do(func() { o.finishInTime(testErr) })
 	return nil
 }
 
+// lateness is how much longer than the option stop-timeout the end of a run may take: a disk that hangs
+// cannot be interrupted, only left.
+const lateness = 3 * time.Second
+
+func (o *Output) finishInTime(testErr error) {
+	finished := make(chan struct{})
+	go func() {
+		defer close(finished)
+		o.finish(testErr)
+	}()
+	timer := time.NewTimer(o.config.StopTimeout + lateness)
+	defer timer.Stop()
+	select {
+	case <-finished:
+	case <-timer.C:
+		o.log.Warnf("the run's end took longer than %s: what became of the last documents is not known. Does the disk of the spool hang?",
+			o.config.StopTimeout+lateness)
+	}
+}
+
+// reserve is what is kept of the option stop-timeout for the run's own document, a third of it at most.
+const reserve = 5 * time.Second
+
 func (o *Output) finish(testErr error) {
-	ctx, cancel := context.WithTimeoutCause(context.Background(), o.config.StopTimeout,
-		fmt.Errorf("the %s of stop-timeout were over", o.config.StopTimeout))
+	over := fmt.Errorf("the %s of stop-timeout were over", o.config.StopTimeout)
+	ctx, cancel := context.WithTimeoutCause(context.Background(), o.config.StopTimeout, over)
 	defer cancel()
+	sending, cancelSending := context.WithTimeoutCause(ctx, o.config.StopTimeout-min(reserve, o.config.StopTimeout/3), over)
+	defer cancelSending()
 	patience := time.AfterFunc(silence, func() {
 		o.log.Infof("waiting for documents to arrive, %s at most (option stop-timeout)", o.config.StopTimeout)
 	})
 	defer patience.Stop()
 	close(o.stop)
 	<-o.done
-	closed := o.writer.Close(ctx)
+	closed := o.writer.Close(sending)
 	recorded := o.finalRecord(ctx, testErr)
 	o.report(closed, recorded, o.rejects.Close())
 }

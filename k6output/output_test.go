@@ -1,6 +1,7 @@
 package k6output
 
 import (
+	"fmt"
 	"math"
 	"net/http"
 	"strings"
@@ -121,40 +122,72 @@ func TestRejectedDocumentsAreCounted(t *testing.T) {
 
 func TestServerThatIsDownDoesNotHinderTheRun(t *testing.T) {
 	t.Parallel()
-	samples := newRunSamples()
-	o, hook := newOutput(t, "http://127.0.0.1:1,stop-timeout=300ms")
-	require.NoError(t, o.Start())
-	assert.Equal(t, `elasticsearch (http://127.0.0.1:1 · does not answer · run run-1 "nightly")`, o.Description())
-	o.AddMetricSamples([]metrics.SampleContainer{samples.request(0), samples.request(time.Second)})
-	begun := time.Now()
-	require.NoError(t, o.Stop())
-	assert.Less(t, time.Since(begun), 2*time.Second)
-	logged := lines(hook)
-	assert.Equal(t, "warning: http://127.0.0.1:1 does not answer (connection refused); samples wait in memory (64MiB at most) until it does", logged[0])
-	assert.Regexp(t, `^warning: 6 samples in 2 documents, 0 delivered \(0 B sent\); 2 documents not delivered \(the 300ms of stop-timeout were over\)`, logged[len(logged)-1])
+	for _, spooled := range []bool{true, false} {
+		t.Run(fmt.Sprint("spooled ", spooled), func(t *testing.T) {
+			t.Parallel()
+			samples, argument := newRunSamples(), "http://127.0.0.1:1,stop-timeout=300ms"
+			if !spooled {
+				argument += ",spool-size=0"
+			}
+			o, hook := newOutput(t, argument)
+			require.NoError(t, o.Start())
+			assert.Equal(t, `elasticsearch (http://127.0.0.1:1 · does not answer · run run-1 "nightly")`, o.Description())
+			o.AddMetricSamples([]metrics.SampleContainer{samples.request(0), samples.request(time.Second)})
+			begun := time.Now()
+			require.NoError(t, o.Stop())
+			assert.Less(t, time.Since(begun), o.config.StopTimeout+lateness)
+			logged := lines(hook)
+			const refused = `^warning: http://127\.0\.0\.1:1 does not answer \(connection refused\), since [0-9:]{8}; `
+			if spooled {
+				require.Len(t, logged, 3, "once, and what became of it")
+				assert.Regexp(t, refused+`documents go to the spool \(`+o.config.SpoolDir+`, 2\.0 GiB at most\)$`, logged[0])
+				assert.Equal(t, "warning: 6 samples in 2 documents, 0 delivered (0 B sent)", logged[1])
+				assert.Equal(t, "warning: 2 of 2 documents, and the run's own, could not be delivered and are in the spool. "+
+					"Send them with: k6es replay run-1", logged[2])
+				return
+			}
+			require.Len(t, logged, 2)
+			assert.Regexp(t, refused+"documents wait in memory and are sent again$", logged[0])
+			assert.Regexp(t, `^warning: 6 samples in 2 documents, 0 delivered \(0 B sent\); `+
+				`2 documents not delivered \(the 300ms of stop-timeout were over\); the run's own document was not written`, logged[1])
+		})
+	}
 }
 
 func TestServerThatHangsHindersNeitherTheRunNorItsEnd(t *testing.T) {
 	t.Parallel()
-	server, samples := newCluster(t), newRunSamples()
-	server.Always(ingesttest.Fault{Delay: ingesttest.Forever})
-	o, hook := newOutput(t, server.url+",memory=64KiB,bulk-size=1KiB,flush-period=10ms,stop-timeout=500ms")
-	require.NoError(t, o.Start())
-	var longest time.Duration
-	for i := range 3000 {
-		batch := []metrics.SampleContainer{samples.request(time.Duration(i) * time.Millisecond)}
-		begun := time.Now()
-		o.AddMetricSamples(batch)
-		longest = max(longest, time.Since(begun))
+	for _, size := range []string{"0", "20KiB", "1GiB"} {
+		t.Run("spool of "+size, func(t *testing.T) {
+			t.Parallel()
+			server, samples := newCluster(t), newRunSamples()
+			server.Always(ingesttest.Fault{Delay: ingesttest.Forever})
+			o, hook := newOutput(t, server.url+",memory=256KiB,bulk-size=1KiB,flush-period=10ms,stop-timeout=500ms,spool-size="+size)
+			require.NoError(t, o.Start())
+			var longest time.Duration
+			for i := range 3000 {
+				batch := []metrics.SampleContainer{samples.request(time.Duration(i) * time.Millisecond)}
+				begun := time.Now()
+				o.AddMetricSamples(batch)
+				longest = max(longest, time.Since(begun))
+			}
+			assert.Less(t, longest, 500*time.Millisecond, "never waits for the server")
+			begun := time.Now()
+			require.NoError(t, o.Stop())
+			assert.Less(t, time.Since(begun), o.config.StopTimeout+lateness)
+			stats := o.writer.Stats()
+			assert.Equal(t, int64(3*3000), int64(o.pipeline.Samples())+o.queue.lost(), "no sample goes uncounted") //nolint:gosec // small
+			assert.Equal(t, int64(o.pipeline.Documents()), stats.Undelivered+stats.Spooled)                        //nolint:gosec // small
+			assert.Equal(t, size != "0", stats.Spooled > 0)
+			if size == "1GiB" {
+				assert.Zero(t, stats.Undelivered)
+			} else {
+				assert.Contains(t, strings.Join(lines(hook), "\n"), "documents not delivered")
+			}
+			if size == "20KiB" {
+				assert.Contains(t, strings.Join(lines(hook), "\n"), "is full (20 KiB, option spool-size); documents wait in memory")
+			}
+		})
 	}
-	assert.Less(t, longest, 500*time.Millisecond, "never waits for the server")
-	begun := time.Now()
-	require.NoError(t, o.Stop())
-	assert.Less(t, time.Since(begun), 3*time.Second)
-	stats := o.writer.Stats()
-	assert.Equal(t, int64(3*3000), int64(o.pipeline.Samples())+o.queue.lost(), "no sample goes uncounted") //nolint:gosec // small
-	assert.Equal(t, int64(o.pipeline.Documents()), stats.Undelivered)                                      //nolint:gosec // small
-	assert.Contains(t, lines(hook)[len(lines(hook))-1], "documents not delivered")
 }
 
 func TestStartRefusesWhatCannotWork(t *testing.T) {

@@ -6,23 +6,27 @@ import (
 	"go.k6.io/k6/v2/metrics"
 )
 
-// sampleSize is about what a sample costs in memory while it waits in k6's own form, in bytes.
-const sampleSize = 160
+// What waits costs about so much memory, in bytes: a sample in k6's own form, and a place in a batch, of
+// which k6 makes more than it needs.
+const (
+	sampleSize = 160
+	placeSize  = 16
+)
 
 // queue holds what k6 handed over until the worker takes it. It is bounded: a worker that gets no
 // processor time must not fill the memory. It is safe for concurrent use.
 type queue struct {
-	limit  int           // samples
+	limit  int64         // bytes
 	signal chan struct{} // holds an element when there is something to take
 
 	mu      sync.Mutex
 	batches [][]metrics.SampleContainer
-	samples int
+	held    int64 // bytes of batches
 	dropped int64 // samples that found no room
 }
 
 func newQueue(memory int64) *queue {
-	return &queue{limit: int(memory / sampleSize), signal: make(chan struct{}, 1)}
+	return &queue{limit: memory, signal: make(chan struct{}, 1)}
 }
 
 // put takes a batch, or gives it up where there is no room. It never waits.
@@ -34,13 +38,14 @@ func (q *queue) put(batch []metrics.SampleContainer) {
 	if samples == 0 {
 		return
 	}
+	size := int64(samples*sampleSize + cap(batch)*placeSize)
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.samples > 0 && q.samples+samples > q.limit {
+	if q.held > 0 && q.held+size > q.limit {
 		q.dropped += int64(samples)
 		return
 	}
-	q.samples += samples
+	q.held += size
 	q.batches = append(q.batches, batch)
 	select {
 	case q.signal <- struct{}{}:
@@ -53,7 +58,7 @@ func (q *queue) take() [][]metrics.SampleContainer {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	batches := q.batches
-	q.batches, q.samples = nil, 0
+	q.batches, q.held = nil, 0
 	return batches
 }
 

@@ -14,7 +14,7 @@ func batchOf(samples int) []metrics.SampleContainer {
 
 func TestQueueIsBounded(t *testing.T) {
 	t.Parallel()
-	q := newQueue(10 * sampleSize)
+	q := newQueue(10*sampleSize + 2*placeSize)
 	q.put(batchOf(0))
 	assert.Empty(t, q.signal, "nothing to take")
 	q.put(batchOf(6))
@@ -33,7 +33,7 @@ func TestQueueIsBounded(t *testing.T) {
 
 func TestQueueCountsEverySample(t *testing.T) {
 	t.Parallel()
-	q := newQueue(50 * sampleSize)
+	q := newQueue(50 * (sampleSize + placeSize))
 	const writers, batches, size = 8, 500, 3
 	var done sync.WaitGroup
 	for range writers {

@@ -22,6 +22,7 @@ import (
 	"go.k6.io/k6/v2/output"
 
 	"github.com/k6es/k6es/config"
+	"github.com/k6es/k6es/kibana"
 	"github.com/k6es/k6es/runs"
 	"github.com/k6es/k6es/runs/ci"
 )
@@ -35,7 +36,7 @@ var _ output.WithThresholds = (*Output)(nil)
 // refused; or it is a tag testid that is the same in every run, then a new one is made from it. A server
 // that does not answer is asked nothing.
 func (o *Output) claim() error {
-	if o.config.Append {
+	if o.config.Append || o.away != nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
@@ -207,7 +208,7 @@ func (o *Output) beat() bool {
 		ctx, cancel := context.WithTimeout(context.Background(), runs.Heartbeat)
 		defer cancel()
 		// An error is not told: the writer tells of the same outage, and the next beat mends it.
-		_ = o.record(ctx, snapshot)
+		_ = o.keep(snapshot, o.record(ctx, snapshot))
 	}()
 	return true
 }
@@ -221,7 +222,8 @@ func (o *Output) record(ctx context.Context, snapshot *runs.Snapshot) error {
 	return o.store.Record(ctx, snapshot)
 }
 
-// finalRecord writes the run's end. It waits for a beat that is under way, so as to come last.
+// finalRecord writes the run's end, to the server or else to the spool; an error says that neither was
+// possible. It waits for a beat that is under way, so as to come last.
 func (o *Output) finalRecord(ctx context.Context, testErr error) error {
 	verdicts := o.verdicts()
 	crossed := slices.ContainsFunc(verdicts, func(v runs.Verdict) bool { return v.Crossed })
@@ -232,15 +234,18 @@ func (o *Output) finalRecord(ctx context.Context, testErr error) error {
 	if err != nil || snapshot == nil {
 		return err
 	}
+	part := snapshot.Part()
+	o.dashboard = o.config.Links().Dashboard(kibana.RunDashboard, runs.DashboardState(o.run.ID, part.Start, part.End))
 	select {
 	case o.beating <- struct{}{}:
 	case <-ctx.Done():
 	}
-	if err := o.record(ctx, snapshot); err != nil {
-		if ctx.Err() != nil {
-			err = context.Cause(ctx)
-		}
-		return fmt.Errorf("the run's own document was not written (%w)", err)
+	err = o.record(ctx, snapshot)
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
 	}
-	return nil
+	if err != nil {
+		err = fmt.Errorf("the run's own document was not written (%w)", err)
+	}
+	return o.keep(snapshot, err)
 }

@@ -1,6 +1,7 @@
 package k6output
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -9,7 +10,7 @@ import (
 	"github.com/k6es/k6es/runs/series"
 )
 
-// report says, in one line, what became of the run: closed is why the writer ended early, recorded why
+// report says what became of the run, and where to look at it: closed is why the writer ended early, recorded why
 // the run's own document was not written, kept what became of the rejects file; nil where all is well.
 func (o *Output) report(closed, recorded, kept error) {
 	stats := o.writer.Stats()
@@ -33,18 +34,68 @@ func (o *Output) report(closed, recorded, kept error) {
 	if o.unusable > 0 {
 		troubles = append(troubles, humanize.Comma(o.unusable)+" samples without a finite value left out")
 	}
-	for _, err := range []error{recorded, kept} {
+	var elsewhere *spooledError
+	runSpooled := errors.As(recorded, &elsewhere)
+	if runSpooled {
+		recorded = nil
+	}
+	for _, err := range []error{recorded, kept, o.closeSpool()} {
 		if err != nil {
 			troubles = append(troubles, err.Error())
 		}
 	}
 	o.reportCaps()
+	defer o.reportDashboard()
 	sent := humanize.Bytes(uint64(stats.Bytes))
-	if len(troubles) == 0 {
+	if len(troubles) == 0 && stats.Spooled == 0 && !runSpooled {
 		o.log.Infof("%s, all delivered (%s sent)", counts, sent)
 		return
 	}
-	o.log.Warnf("%s, %s delivered (%s sent); %s", counts, humanize.Comma(stats.Delivered()), sent, strings.Join(troubles, "; "))
+	text := fmt.Sprintf("%s, %s delivered (%s sent)", counts, humanize.Comma(stats.Delivered()), sent)
+	o.log.Warn(strings.Join(append([]string{text}, troubles...), "; "))
+	o.reportSpool(stats.Spooled, runSpooled)
+}
+
+func (o *Output) closeSpool() error {
+	if o.spool == nil {
+		return nil
+	}
+	return o.spool.Close()
+}
+
+// reportSpool says what is in the spool, and how to send it.
+func (o *Output) reportSpool(documents int64, run bool) {
+	share := fmt.Sprintf("%s of %s documents", humanize.Comma(documents), humanize.Comma(int64(o.pipeline.Documents())))
+	var what string
+	switch {
+	case documents > 0 && run:
+		what = share + ", and the run's own, could not be delivered and are"
+	case documents > 0:
+		what = share + " could not be delivered and are"
+	case run:
+		what = "the run's own document could not be delivered and is"
+	default:
+		return
+	}
+	o.log.Warnf("%s in the spool. Send them with: k6es replay %s", what, shellWord(o.run.ID))
+}
+
+// shellWord writes a text so that a shell takes it for one word.
+func shellWord(text string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_.,:/@%+=", r)
+	}
+	if strings.IndexFunc(text, func(r rune) bool { return !plain(r) }) < 0 {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}
+
+// reportDashboard links to the run in Kibana, where that is known.
+func (o *Output) reportDashboard() {
+	if o.dashboard != "" {
+		o.log.Info(o.dashboard)
+	}
 }
 
 func (o *Output) reportCaps() {

@@ -3,6 +3,7 @@ package kibana
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -63,7 +64,7 @@ func (f *folder) fold(node any, path string) any {
 				out[key+"Name"] = f.refer(referenceName(path, key), target)
 				continue
 			}
-			out[key] = f.fold(node[key], join(path, key))
+			out[key] = f.fold(node[key], joinPath(path, key))
 		}
 		return out
 	case []any:
@@ -77,7 +78,7 @@ func (f *folder) fold(node any, path string) any {
 	}
 }
 
-func join(path, key string) string {
+func joinPath(path, key string) string {
 	if path == "" {
 		return key
 	}
@@ -142,16 +143,18 @@ func grid(at []any, index string) map[string]any {
 }
 
 // foldVisualization writes as text what is text within the state of a visualization: the specification
-// of a Vega chart, the JSON input of an aggregation, and Markdown, which is a list of lines in the file.
+// of a Vega chart, the JSON input of an aggregation, and Markdown, which is a list of lines in the file. A
+// specification is to be read in Kibana's editor too, which puts it into the URL: so no more lines and
+// spaces than needed.
 func foldVisualization(attributes map[string]any) error {
 	state, _ := attributes["visState"].(map[string]any)
 	params, _ := state["params"].(map[string]any)
 	if spec, ok := params["spec"].(map[string]any); ok {
-		text, err := json.MarshalIndent(spec, "", "  ")
+		text, err := Format(spec)
 		if err != nil {
 			return err
 		}
-		params["spec"] = string(text)
+		params["spec"] = strings.TrimSuffix(string(text), "\n")
 	}
 	if lines, ok := params["markdown"].([]any); ok {
 		params["markdown"] = joinLines(lines)
@@ -179,11 +182,11 @@ func joinLines(lines []any) string {
 	return strings.Join(texts, "\n")
 }
 
-// foldText replaces what is at a path by its JSON, if there is something.
+// foldText replaces what is at a path by its JSON, if there is something that is no text yet.
 func foldText(tree map[string]any, path string) error {
 	key, rest, nested := strings.Cut(path, ".")
 	value, ok := tree[key]
-	if !ok {
+	if _, isText := value.(string); isText || !ok {
 		return nil
 	}
 	if nested {
@@ -198,11 +201,4 @@ func foldText(tree map[string]any, path string) error {
 	return nil
 }
 
-func sortedKeys(m map[string]any) []string {
-	keys := make([]string, 0, len(m))
-	for key := range m {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
-}
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

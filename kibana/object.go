@@ -1,6 +1,9 @@
 package kibana
 
-import "github.com/k6es/k6es/mappings"
+import (
+	"slices"
+	"strings"
+)
 
 // Types of saved objects that there are in Kibana without x-pack, of those that we use.
 const (
@@ -36,6 +39,33 @@ func (o Object) Title() string {
 	return title
 }
 
+// References lists the keys of the objects that this one names, in the order of the file, each once.
+func (o Object) References() []string {
+	var keys []string
+	var walk func(node any)
+	walk = func(node any) {
+		switch node := node.(type) {
+		case map[string]any:
+			for _, key := range sortedKeys(node) {
+				target, isText := node[key].(string)
+				if isText && (strings.HasSuffix(key, refSuffix) || key == "panel") {
+					if !slices.Contains(keys, target) {
+						keys = append(keys, target)
+					}
+					continue
+				}
+				walk(node[key])
+			}
+		case []any:
+			for _, element := range node {
+				walk(element)
+			}
+		}
+	}
+	walk(o.Attributes)
+	return keys
+}
+
 // SavedObject is an object as Kibana stores, imports and exports it.
 type SavedObject struct {
 	Type             string            `json:"type"`
@@ -53,14 +83,3 @@ type Reference struct {
 }
 
 func (r Reference) key() string { return r.Type + ":" + r.ID }
-
-// generatedFields returns the field list of an index pattern with the default prefix; nil for one that
-// is not ours.
-func generatedFields(id string) []mappings.KibanaField {
-	for _, family := range mappings.Families() {
-		if defaultPrefix+"-"+family.Name == id {
-			return family.KibanaFields()
-		}
-	}
-	return nil
-}

@@ -1,54 +1,179 @@
 package kibana
 
 import (
+	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
-
-	"github.com/k6es/k6es/mappings"
 )
 
-// defaultPrefix is the index prefix that the files are written with.
-const defaultPrefix = mappings.DefaultPrefix
+// Values are what placeholders stand for, by role; see Roles. An empty value is a value.
+type Values map[string]string
 
-// Titles of our dashboards begin with the product's name, and with another prefix with that, so that two
-// sets of dashboards can be told apart.
-const titleStart = "k6 · "
-
-var prefixed = regexp.MustCompile(`\b` + defaultPrefix + `-`)
-
-// WithPrefix returns the object for another index prefix: in its id, in all references and links, and in
-// the names of indices.
-func (o Object) WithPrefix(prefix string) Object {
-	if prefix == defaultPrefix {
-		return o
-	}
-	rewrite := func(text string) string {
-		if strings.HasPrefix(text, titleStart) {
-			text = prefix + " · " + strings.TrimPrefix(text, titleStart)
-		}
-		return prefixed.ReplaceAllLiteralString(text, prefix+"-")
-	}
-	return Object{Type: o.Type, ID: rewrite(o.ID), Attributes: mapTexts(o.Attributes, rewrite).(map[string]any)}
+// LeftOut is what Render left out, because it needs what the logs do not have.
+type LeftOut struct {
+	Object Object
+	// Part names the part of the object that is missing, such as a line in a chart; empty when the whole
+	// object is.
+	Part string
+	// Roles are those without a value, sorted.
+	Roles []string
 }
 
-// mapTexts copies a tree with every text in it changed; keys stay.
-func mapTexts(node any, change func(string) string) any {
+// String says it in one line.
+func (l LeftOut) String() string {
+	what := l.Object.Title()
+	if what == "" {
+		what = l.Object.Key()
+	}
+	if l.Part != "" {
+		what += ", " + l.Part
+	}
+	return fmt.Sprintf("%s: the logs have no %s", what, strings.Join(l.Roles, " and no "))
+}
+
+var placeholder = regexp.MustCompile(`\$\{([a-z_]+)\}`)
+
+// separable are the lists whose elements can do without each other: one that needs a role without a value
+// is left out, and the others stay.
+var separable = []string{"annotations", "columns", "controls", "markdown", "series", "split_filters"}
+
+// Render puts values for the placeholders into objects. What needs a role that has none is left out: an
+// element of a separable list alone, else the whole object, with what shows it. The panels beside one that
+// is gone share its width. Objects come with their prefix already (see WithPrefix), as a value is
+// not to be changed any more.
+func Render(objects []Object, values Values) ([]Object, []LeftOut) {
+	var kept []Object
+	var left []LeftOut
+	gone := map[string][]string{} // keys of objects that are left out → roles that they lack
+	for _, object := range objects {
+		r := renderer{values: values, lacking: map[string]bool{}}
+		attributes := r.render(object.Attributes, "").(map[string]any)
+		rendered := Object{Type: object.Type, ID: object.ID, Attributes: attributes}
+		if len(r.lacking) > 0 {
+			gone[object.Key()] = slices.Sorted(maps.Keys(r.lacking))
+			left = append(left, LeftOut{Object: object, Roles: gone[object.Key()]})
+			continue
+		}
+		for _, part := range r.parts {
+			part.Object = object
+			left = append(left, part)
+		}
+		kept = append(kept, rendered)
+	}
+	kept, more := withoutBroken(kept, gone)
+	return kept, append(left, more...)
+}
+
+// withoutBroken leaves out objects that need one that is gone, and panels that show one.
+func withoutBroken(objects []Object, gone map[string][]string) ([]Object, []LeftOut) {
+	var left []LeftOut
+	for again := true; again; {
+		again = false
+		objects = slices.DeleteFunc(objects, func(object Object) bool {
+			if object.Type == Dashboard {
+				return false
+			}
+			for _, target := range object.References() {
+				if roles, broken := gone[target]; broken {
+					gone[object.Key()] = roles
+					left = append(left, LeftOut{Object: object, Roles: roles})
+					again = true
+					return true
+				}
+			}
+			return false
+		})
+	}
+	for i, object := range objects {
+		if object.Type == Dashboard {
+			objects[i] = object.withoutPanels(gone)
+		}
+	}
+	return objects, left
+}
+
+// renderer fills in the placeholders of one object.
+type renderer struct {
+	values  Values
+	lacking map[string]bool // roles without which the object, or the element at hand, cannot be
+	parts   []LeftOut       // elements that were left out, their Object not yet set
+}
+
+// render copies a tree with its placeholders filled in; key is that of the node in its parent.
+func (r *renderer) render(node any, key string) any {
 	switch node := node.(type) {
 	case string:
-		return change(node)
+		return r.fill(node)
 	case map[string]any:
 		out := make(map[string]any, len(node))
-		for key, value := range node {
-			out[key] = mapTexts(value, change)
+		for _, key := range sortedKeys(node) {
+			out[r.fill(key)] = r.render(node[key], key)
 		}
 		return out
 	case []any:
+		if slices.Contains(separable, key) {
+			return r.separate(node, key)
+		}
 		out := make([]any, len(node))
-		for i, value := range node {
-			out[i] = mapTexts(value, change)
+		for i, element := range node {
+			out[i] = r.render(element, "")
 		}
 		return out
 	default:
 		return node
 	}
+}
+
+// separate renders the elements of a list one by one. A list that loses all of them lacks what they do.
+func (r *renderer) separate(list []any, key string) []any {
+	out := []any{}
+	before := r.lacking
+	lacking := map[string]bool{}
+	var parts []LeftOut
+	for i, element := range list {
+		r.lacking = map[string]bool{}
+		rendered := r.render(element, "")
+		if len(r.lacking) == 0 {
+			out = append(out, rendered)
+			continue
+		}
+		maps.Copy(lacking, r.lacking)
+		if key != "markdown" { // where a line less is not missed
+			parts = append(parts, LeftOut{Part: partName(element, i), Roles: slices.Sorted(maps.Keys(r.lacking))})
+		}
+	}
+	r.lacking = before
+	if len(out) == 0 {
+		maps.Copy(r.lacking, lacking)
+	} else {
+		r.parts = append(r.parts, parts...)
+	}
+	return out
+}
+
+// partName is what people call an element of a list: its label, or what there is.
+func partName(element any, i int) string {
+	fields, _ := element.(map[string]any)
+	for _, key := range []string{"label", "id"} {
+		if name, ok := fields[key].(string); ok && name != "" {
+			return fmt.Sprintf("%q", name)
+		}
+	}
+	if text, ok := element.(string); ok {
+		return placeholder.ReplaceAllString(text, "$1")
+	}
+	return fmt.Sprintf("part %d", i+1)
+}
+
+func (r *renderer) fill(text string) string {
+	return placeholder.ReplaceAllStringFunc(text, func(match string) string {
+		role := match[2 : len(match)-1]
+		value, known := r.values[role]
+		if !known {
+			r.lacking[role] = true
+		}
+		return value
+	})
 }

@@ -7,26 +7,65 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/k6es/k6es/mappings"
 )
 
 //go:embed objects
 var files embed.FS
 
-// Objects returns the saved objects as their files hold them, with the default prefix, sorted by type
-// and id. Index patterns of k6es's own indices have their field lists.
+// Objects returns the saved objects as their files hold them, with the default prefix and with
+// placeholders, sorted by type and id.
 func Objects() ([]Object, error) {
 	tree, err := fs.Sub(files, "objects")
 	if err != nil {
 		return nil, err
 	}
-	return Load(tree)
+	return Sources(tree)
 }
 
-// Load reads the objects of a folder: TYPE/ID.json. An error names the file.
+// Rendered returns the objects as they belong into Kibana, for an index prefix and the logs of a team (nil:
+// none were chosen), and what was left out.
+func Rendered(prefix string, values Values) ([]Object, []LeftOut, error) {
+	objects, err := Objects()
+	if err != nil {
+		return nil, nil, err
+	}
+	return Complete(objects, prefix, values)
+}
+
+// Complete makes of objects as their files hold them what belongs into Kibana: with field lists, with the
+// prefix, and rendered.
+func Complete(objects []Object, prefix string, values Values) ([]Object, []LeftOut, error) {
+	complete := make([]Object, len(objects))
+	for i, object := range objects {
+		object, err := object.withFields()
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", object.Key(), err)
+		}
+		complete[i] = object.WithPrefix(prefix)
+	}
+	complete, left := Render(complete, values)
+	return complete, left, nil
+}
+
+// Load reads the objects of a folder as Sources does, and puts field lists into our index patterns.
 func Load(tree fs.FS) ([]Object, error) {
+	objects, err := Sources(tree)
+	for i := range objects {
+		if err == nil {
+			objects[i], err = objects[i].withFields()
+		}
+	}
+	return objects, err
+}
+
+// Sources reads the objects of a folder as they are: TYPE/ID.json. An error names the file.
+func Sources(tree fs.FS) ([]Object, error) {
 	names, err := fs.Glob(tree, "*/*.json")
 	if err != nil {
 		return nil, err
@@ -56,11 +95,6 @@ func load(tree fs.FS, name string) (Object, error) {
 	if _, known := migrationVersions[object.Type]; !known {
 		return Object{}, fmt.Errorf("%q is not a type of saved object that Kibana has without x-pack", object.Type)
 	}
-	if object.Type == IndexPattern {
-		if err := object.addFields(); err != nil {
-			return Object{}, err
-		}
-	}
 	return object, nil
 }
 
@@ -78,20 +112,32 @@ func decode(text []byte) (map[string]any, error) {
 	return attributes, nil
 }
 
-// addFields gives one of our index patterns its field list; without one, Kibana's panels race to make it.
-func (o *Object) addFields() error {
-	fields := generatedFields(o.ID)
+// withFields gives one of our index patterns its field list; without one, Kibana's panels race to make it.
+func (o Object) withFields() (Object, error) {
+	fields := generatedFields(o)
 	if fields == nil {
-		return nil
+		return o, nil
 	}
 	text, err := json.Marshal(fields)
 	if err != nil {
-		return err
+		return o, err
 	}
-	var list []any
-	if err := json.Unmarshal(text, &list); err != nil {
-		return err
+	list, err := decodeAny(string(text))
+	if err != nil {
+		return o, err
 	}
-	o.Attributes["fields"] = list
+	attributes := maps.Clone(o.Attributes)
+	attributes["fields"] = list
+	return Object{Type: o.Type, ID: o.ID, Attributes: attributes}, nil
+}
+
+// generatedFields returns the field list of an index pattern with the default prefix; nil for one that
+// is not ours.
+func generatedFields(o Object) []mappings.KibanaField {
+	for _, family := range mappings.Families() {
+		if o.Type == IndexPattern && o.ID == defaultPrefix+"-"+family.Name {
+			return family.KibanaFields()
+		}
+	}
 	return nil
 }

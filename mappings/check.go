@@ -28,6 +28,8 @@ const (
 	Altered State = "altered"
 	// Foreign has our name but no schema version: k6es did not make it.
 	Foreign State = "foreign"
+	// Unlinked is of this version, but names another ILM policy than the one that is asked for.
+	Unlinked State = "unlinked"
 )
 
 // Finding is what the server has for one template.
@@ -41,6 +43,8 @@ type Finding struct {
 
 	// replicas is the installed number_of_replicas, -1 when there is none.
 	replicas int
+	// lifecycle is the ILM policy that the installed template names, empty when there is none.
+	lifecycle string
 }
 
 // OK tells whether there is nothing to do.
@@ -57,13 +61,22 @@ func (f Finding) String() string {
 		return fmt.Sprintf("%s: altered by hand (%s)", f.Template, f.Difference)
 	case Foreign:
 		return f.Template + ": a template of this name was not made by k6es"
+	case Unlinked:
+		return fmt.Sprintf("%s: names %s", f.Template, namedPolicy(f.lifecycle))
 	default:
 		return f.Template + ": missing"
 	}
 }
 
-// Check compares the templates on the server with ours and changes nothing. Of opts it uses Prefix
-// and Replicas. Both kinds of template count; the composable one wins, as on the server.
+func namedPolicy(name string) string {
+	if name == "" {
+		return "no retention policy"
+	}
+	return "the retention policy " + name
+}
+
+// Check compares the templates on the server with ours and changes nothing. Of opts it uses Prefix,
+// Replicas and Lifecycle. Both kinds of template count; the composable one wins, as on the server.
 func Check(ctx context.Context, client Client, opts Options) ([]Finding, error) {
 	findings := make([]Finding, 0, len(families))
 	for _, family := range families {
@@ -120,7 +133,10 @@ func fetch(ctx context.Context, client Client, kind Kind, name string) (flat, er
 }
 
 func (f Family) judge(name string, kind Kind, installed flat, opts Options) Finding {
-	finding := Finding{Template: name, State: Current, replicas: installed.number(kind.replicasPath(), -1)}
+	finding := Finding{
+		Template: name, State: Current,
+		replicas: installed.number(kind.replicasPath(), -1), lifecycle: installed[kind.lifecyclePath()],
+	}
 	version := installed.number(kind.metaPath()+"."+versionKey, -1)
 	if version < 0 {
 		finding.State = Foreign
@@ -134,6 +150,8 @@ func (f Family) judge(name string, kind Kind, installed flat, opts Options) Find
 		finding.State = Newer
 	case difference != "":
 		finding.State, finding.Difference = Altered, difference
+	case opts.Lifecycle != nil && f.Name == Metrics && *opts.Lifecycle != finding.lifecycle:
+		finding.State = Unlinked
 	}
 	return finding
 }
@@ -141,7 +159,7 @@ func (f Family) judge(name string, kind Kind, installed flat, opts Options) Find
 // difference compares with our template for a server like this one: with scaled_float if the installed
 // template has it, as which one a server needs is only known when it refuses the other.
 func (f Family) difference(kind Kind, installed flat, opts Options) string {
-	target := Target{Legacy: kind == Legacy, NoScaledFloat: !installed.has(ScaledFloat)}
+	target := Target{Legacy: kind == Legacy, NoScaledFloat: !installed.has(ScaledFloat), Lifecycle: installed[kind.lifecyclePath()]}
 	if opts.Replicas != nil {
 		target.Replicas = *opts.Replicas
 	} else {
@@ -162,8 +180,12 @@ func (k Kind) metaPath() string {
 	return "_meta"
 }
 
-func (k Kind) replicasPath() string {
-	const path = "settings.index.number_of_replicas"
+func (k Kind) replicasPath() string { return k.settingPath("number_of_replicas") }
+
+func (k Kind) lifecyclePath() string { return k.settingPath("lifecycle.name") }
+
+func (k Kind) settingPath(setting string) string {
+	path := "settings.index." + setting
 	if k == Legacy {
 		return path
 	}

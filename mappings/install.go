@@ -17,6 +17,9 @@ type Options struct {
 	// Replicas is the number of copies of each shard. Nil leaves an installed template's number
 	// alone, and means 0 on a cluster of one data node and 1 on any other for a new template.
 	Replicas *int
+	// Lifecycle is the ILM policy of the sample indices, "" for none. Nil leaves an installed template's
+	// policy alone, and means none for a new template.
+	Lifecycle *string
 	// DryRun says what would be done and does nothing.
 	DryRun bool
 	// Force also replaces templates that are newer, altered by hand, or not made by k6es.
@@ -32,6 +35,7 @@ const (
 	Upgraded  Action = "upgraded"
 	Unchanged Action = "unchanged"
 	Replaced  Action = "replaced"
+	Linked    Action = "linked" // the template names another ILM policy now
 	LeftAlone Action = "left alone"
 )
 
@@ -41,6 +45,8 @@ type Change struct {
 	// Before is what was there.
 	Before Finding
 	DryRun bool
+
+	lifecycle string // that the template has now
 }
 
 // String says it in one line, such as "k6-metrics: upgraded from version 3 to 4".
@@ -59,6 +65,8 @@ func (c Change) String() string {
 		return fmt.Sprintf("%s: %sinstalled (version %d)", name, would, SchemaVersion)
 	case Replaced:
 		return fmt.Sprintf("%s; %sreplaced by version %d", c.Before, would, SchemaVersion)
+	case Linked:
+		return fmt.Sprintf("%s: %schanged to name %s", name, would, namedPolicy(c.lifecycle))
 	default:
 		return fmt.Sprintf("%s; left alone (--force replaces it)", c.Before)
 	}
@@ -84,7 +92,7 @@ func (f Family) install(ctx context.Context, client Client, opts Options) (Chang
 	if err != nil {
 		return Change{}, err
 	}
-	change := Change{Action: before.action(opts.Force), Before: before, DryRun: opts.DryRun}
+	change := Change{Action: before.action(opts.Force), Before: before, DryRun: opts.DryRun, lifecycle: opts.lifecycle(before)}
 	if change.Action == Unchanged || change.Action == LeftAlone || opts.DryRun {
 		return change, nil
 	}
@@ -102,6 +110,8 @@ func (f Finding) action(force bool) Action {
 		return Installed
 	case f.State == Older:
 		return Upgraded
+	case f.State == Unlinked:
+		return Linked
 	case force:
 		return Replaced
 	default:
@@ -112,7 +122,7 @@ func (f Finding) action(force bool) Action {
 // put tries scaled_float first: asking for it is the one way to find out about it that needs no more
 // rights than installing does.
 func (f Family) put(ctx context.Context, client Client, opts Options, before Finding) error {
-	target := Target{Replicas: replicas(ctx, client, opts, before)}
+	target := Target{Replicas: replicas(ctx, client, opts, before), Lifecycle: opts.lifecycle(before)}
 	err := f.putTarget(ctx, client, opts.Prefix, target)
 	if lacksScaledFloat(err) {
 		target.NoScaledFloat = true
@@ -124,6 +134,14 @@ func (f Family) put(ctx context.Context, client Client, opts Options, before Fin
 func (f Family) putTarget(ctx context.Context, client Client, prefix string, target Target) error {
 	template := f.Template(prefix, target, SchemaVersion)
 	return client.JSON(ctx, http.MethodPut, template.Path, template.Body, nil)
+}
+
+// lifecycle is the ILM policy that a template is to name.
+func (o Options) lifecycle(before Finding) string {
+	if o.Lifecycle != nil {
+		return *o.Lifecycle
+	}
+	return before.lifecycle
 }
 
 func lacksScaledFloat(err error) bool {

@@ -43,6 +43,8 @@ type Target struct {
 	NoScaledFloat bool
 	// Replicas is the number of copies of each shard.
 	Replicas int
+	// Lifecycle is the ILM policy of the sample indices; empty for none.
+	Lifecycle string
 }
 
 // Template is an index template as the server takes it: PUT Path with Body.
@@ -97,6 +99,9 @@ func (f Family) settings(target Target) object {
 	}
 	if len(f.Sort) > 0 {
 		index["sort"] = object{"field": f.Sort}
+	}
+	if target.Lifecycle != "" && f.Name == Metrics {
+		index["lifecycle"] = object{"name": target.Lifecycle}
 	}
 	return object{"index": index}
 }

@@ -174,7 +174,7 @@ func (s *Store) deleteByQuery(ctx context.Context, index string, query any) (int
 		index, byQuery, deletedAtOnce, listedAtOnce)
 	err := s.Client.JSON(ctx, http.MethodPost, path, map[string]any{"query": query}, &answer)
 	if err == nil && len(answer.Failures) > 0 {
-		err = fmt.Errorf("the server could not delete from %s: %s", index, answer.Failures[0].Cause.Reason)
+		err = fmt.Errorf("the server could not delete from %s: %s", index, elastic.Explain(answer.Failures[0].Cause.Reason))
 	}
 	return answer.Deleted, err
 }
@@ -233,7 +233,7 @@ func (s *Store) bulkDelete(ctx context.Context, body []byte) (int64, error) {
 		switch status := item.Delete.Status; {
 		case status == http.StatusNotFound, status == http.StatusConflict: // somebody else was at it
 		case status >= http.StatusMultipleChoices:
-			return deleted, fmt.Errorf("the server could not delete: %s", item.Delete.Error.Reason)
+			return deleted, fmt.Errorf("the server could not delete: %s", elastic.Explain(item.Delete.Error.Reason))
 		default:
 			deleted++
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/k6es/k6es/runs/ci"
+	"github.com/k6es/k6es/runs/series"
 )
 
 // Facts are what is known of a run beside its numbers.
@@ -130,7 +131,7 @@ func newDocument(facts Facts, parts []Part, now time.Time) (*Document, error) {
 	}
 	d := &Document{
 		Timestamp: m.Start, Event: m.event(), Labels: storedLabels(facts.Labels), Fields: facts.Origin,
-		Agent: agentFields{"k6es", facts.Version}, Links: linkFields{dashboardLink(facts.ID, m.Start, m.End)},
+		Agent: agentFields{"k6es", facts.Version}, Links: linkFields{DashboardState(facts.ID, m.Start, m.End)},
 		K6: k6Fields{
 			Test: facts.Test, Version: facts.K6Version, Scenarios: facts.Scenarios, Summary: m.summary(), Crossed: m.crossed(),
 			Run: runFields{
@@ -219,7 +220,7 @@ func (m *merged) summary() Summary {
 		FailedRate: share(m.Failures, m.Judged), ChecksRate: share(m.Checks, m.Checks+m.Misses),
 	}
 	if seconds := m.End.Sub(m.Start).Seconds(); seconds > 0 {
-		s.RPS = m.Requests / seconds
+		s.RPS = series.Finite(m.Requests / seconds)
 	}
 	s.ThresholdsCrossed = len(m.crossed())
 	s.P50, s.P90, s.P95, s.P99 = m.percentile(.5), m.percentile(.9), m.percentile(.95), m.percentile(.99)
@@ -282,9 +283,9 @@ func (d *Document) parts() ([]Part, error) {
 // margin is how much of the time around a run its dashboard shows.
 const margin = 5 * time.Second
 
-// dashboardLink is the part of a link into Kibana behind the dashboard's id: the run's own time, and a
+// DashboardState is the part of a link into Kibana behind the dashboard's id: the run's own time, and a
 // query that leaves log panels, whose documents have no run, alive.
-func dashboardLink(id string, start, end time.Time) string {
+func DashboardState(id string, start, end time.Time) string {
 	const layout = "2006-01-02T15:04:05.000Z"
 	from, to := start.Add(-margin).UTC().Format(layout), end.Add(margin).UTC().Format(layout)
 	return fmt.Sprintf(`?_g=(filters:!(),refreshInterval:(pause:!t,value:0),time:(from:'%s',to:'%s'))`+

@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/agnivade/levenshtein"
+
+	"github.com/k6es/k6es/terminal"
 )
 
 // UnknownRunError is a reference to a run that is not there.
@@ -63,8 +65,9 @@ func joinOr(words []string) string {
 const (
 	pinned    = "pinned"
 	latest    = "latest"
-	maxListed = 5    // runs that an error lists at most
-	maxLooked = 2000 // runs among which near ones are looked for
+	maxListed = 5         // runs that an error lists at most
+	maxLooked = 2000      // runs among which near ones are looked for
+	farthest  = 1_000_000 // N of latest~N
 )
 
 // Find returns the run that a reference means: an id, a name, a prefix of either that no other run has,
@@ -100,7 +103,7 @@ func parseLatest(ref string) (n int, ok bool) {
 	}
 	text, ok := strings.CutPrefix(ref, latest+"~")
 	n, err := strconv.Atoi(text)
-	return n, ok && err == nil && n >= 0
+	return n, ok && err == nil && n >= 0 && n <= farthest
 }
 
 // nth is the run that n others of the filter are newer than.
@@ -128,6 +131,9 @@ var identity = []string{"k6.run.id", "k6.run.name", "k6.test"}
 func (s *Store) identify(ctx context.Context, ref string) (string, error) {
 	if ref == "" {
 		return "", &UnknownRunError{Ref: ref}
+	}
+	if len(ref) > longestText {
+		return "", &UnknownRunError{Ref: shortText(ref), Why: fmt.Sprintf("neither an id nor a name has %d bytes", len(ref))}
 	}
 	var unknown *UnknownRunError
 	if d, err := s.Load(ctx, ref); err == nil {
@@ -239,7 +245,7 @@ func ShortIDs(all []*Document) []string {
 func labels(all []*Document) []string {
 	texts := ShortIDs(all)
 	for i, d := range all {
-		texts[i] = d.title() + " (" + texts[i] + ")"
+		texts[i] = terminal.Line(d.title() + " (" + texts[i] + ")")
 	}
 	return texts
 }

@@ -2,6 +2,7 @@ package runs
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"net/http"
 	"slices"
@@ -58,10 +59,13 @@ func (s *Store) list(ctx context.Context, query any, limit int, source any) ([]*
 			return nil, wrap(err, "listing runs")
 		}
 		for _, hit := range answer.Hits.Hits {
+			if hit.Source == nil {
+				return nil, errors.New("listing runs: the server's answer lacks what the runs are")
+			}
 			found = append(found, s.settle(ctx, hit.Source))
 			body["search_after"] = hit.Sort
 		}
-		if len(answer.Hits.Hits) < size || len(found) == limit {
+		if len(answer.Hits.Hits) < size || limit > 0 && len(found) >= limit {
 			return found, nil
 		}
 	}

@@ -114,16 +114,15 @@ func (m *merged) sum(p Part) {
 	m.Rejected += p.Rejected
 	m.Undelivered += p.Undelivered
 	m.BadLines += p.BadLines
-	m.Requests += p.Requests
-	m.Failures += p.Failures
-	m.Judged += p.Judged
-	m.Checks += p.Checks
-	m.Misses += p.Misses
-	m.Iterations += p.Iterations
-	m.Dropped += p.Dropped
-	m.Sent += p.Sent
-	m.Received += p.Received
-	m.VUs += p.VUs
+	for _, of := range []struct {
+		sum  *float64
+		more float64
+	}{
+		{&m.Requests, p.Requests}, {&m.Failures, p.Failures}, {&m.Judged, p.Judged}, {&m.Checks, p.Checks}, {&m.Misses, p.Misses},
+		{&m.Iterations, p.Iterations}, {&m.Dropped, p.Dropped}, {&m.Sent, p.Sent}, {&m.Received, p.Received}, {&m.VUs, p.VUs},
+	} {
+		*of.sum = series.Finite(*of.sum + of.more)
+	}
 	m.Slowest = max(m.Slowest, p.Slowest)
 }
 

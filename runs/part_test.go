@@ -117,7 +117,7 @@ func TestOutcome(t *testing.T) {
 
 func TestDashboardLinkIsEscaped(t *testing.T) {
 	t.Parallel()
-	link := dashboardLink(`it's "#1"!`, morning, morning.Add(time.Minute))
+	link := DashboardState(`it's "#1"!`, morning, morning.Add(time.Minute))
 	assert.Equal(t, `?_g=(filters:!(),refreshInterval:(pause:!t,value:0),time:(from:'2026-11-22T10:31:02.000Z',to:'2026-11-22T10:32:12.000Z'))`+
 		`&_a=(query:(language:kuery,query:'k6.run.id:"it!'s%20%5C%22%231%5C%22!!" or not k6.run.id:*'))`, link)
 }

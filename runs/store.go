@@ -283,7 +283,7 @@ func (s *Store) bulkSeries(ctx context.Context, batch []*seriesWrite) ([]*series
 				conflicts = append(conflicts, batch[i])
 			case result.Status >= http.StatusMultipleChoices:
 				what := fmt.Sprintf("the series %s of %s", batch[i].doc.K6.Series.Key, batch[i].doc.K6.Metric.Name)
-				return nil, &refusedError{what, result.Status, result.Error.Reason}
+				return nil, &refusedError{what, result.Status, elastic.Explain(result.Error.Reason)}
 			}
 		}
 	}
@@ -320,7 +320,7 @@ func (s *Store) mergeStored(ctx context.Context, batch []*seriesWrite) error {
 	}
 	for i, stored := range answer.Docs {
 		w := batch[i]
-		if w.version = nil; !stored.Found {
+		if w.version = nil; !stored.Found || stored.Source == nil {
 			continue
 		}
 		parts, err := stored.Source.parts()
@@ -368,6 +368,9 @@ func (s *Store) LoadSeries(ctx context.Context, runID string, filter SeriesFilte
 			return nil, fmt.Errorf("reading the series of run %s: %w", runID, err)
 		}
 		for _, hit := range answer.Hits.Hits {
+			if hit.Source == nil {
+				return nil, fmt.Errorf("reading the series of run %s: the server's answer lacks what they are", runID)
+			}
 			all = append(all, hit.Source)
 			query["search_after"] = hit.Sort
 		}

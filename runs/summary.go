@@ -7,10 +7,14 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 )
 
-// maxSummary bounds what is read of a summary, in bytes.
-const maxSummary = 64 << 20
+// Bounds of what is read of a summary: its bytes, and the thresholds that it may name.
+const (
+	maxSummary           = 64 << 20
+	maxSummaryThresholds = 5_000
+)
 
 // ReadSummary takes the verdicts on thresholds out of one of k6's end-of-test summaries:
 //
@@ -18,9 +22,12 @@ const maxSummary = 64 << 20
 //   - --summary-export: metrics.<name>.thresholds.<expression>, true where it was CROSSED;
 //   - the machine-readable summary, which has no verdicts: an error says so.
 func ReadSummary(r io.Reader) ([]Verdict, error) {
-	text, err := io.ReadAll(io.LimitReader(r, maxSummary))
-	if err != nil {
+	text, err := io.ReadAll(io.LimitReader(r, maxSummary+1))
+	switch {
+	case err != nil:
 		return nil, err
+	case len(text) > maxSummary:
+		return nil, fmt.Errorf("it is not a summary of k6: it has more than %d MiB", maxSummary>>20)
 	}
 	var summary struct {
 		Results json.RawMessage `json:"results"`
@@ -43,15 +50,27 @@ func ReadSummary(r io.Reader) ([]Verdict, error) {
 		for expression, raw := range m.Thresholds {
 			crossed, err := crossedIn(raw)
 			if err != nil {
-				return nil, fmt.Errorf("the threshold %q of %s: %w", expression, metric, err)
+				return nil, fmt.Errorf("the threshold %q of %q: %w", shortText(expression), shortText(metric), err)
 			}
 			verdicts = append(verdicts, Verdict{Metric: metric, Expression: expression, Crossed: crossed, Evaluated: true, By: "k6"})
+		}
+		if len(verdicts) > maxSummaryThresholds {
+			return nil, fmt.Errorf("it names more than %d thresholds", maxSummaryThresholds)
 		}
 	}
 	slices.SortFunc(verdicts, func(a, b Verdict) int {
 		return cmp.Or(cmp.Compare(a.Metric, b.Metric), cmp.Compare(a.Expression, b.Expression))
 	})
 	return verdicts, nil
+}
+
+// shortText makes a text fit for a message.
+func shortText(text string) string {
+	const most = 100
+	if len(text) > most {
+		return strings.ToValidUTF8(text[:most], "") + "…"
+	}
+	return text
 }
 
 // crossedIn reads a verdict in either form.

@@ -36,7 +36,7 @@ func TestReadSummaryExplainsWhatIsNone(t *testing.T) {
 		`{"a":1}`: "it is not a summary of k6: it has no metrics",
 		`{"version":"1.0.0","results":{"metrics":[]}}`: "it is k6's machine-readable summary, which has no verdicts on thresholds; " +
 			"use what handleSummary is given, or --summary-export",
-		`{"metrics":{"a":{"thresholds":{"x<1":"no"}}}}`: `the threshold "x<1" of a: it is neither true, false, nor an object with ok`,
+		`{"metrics":{"a":{"thresholds":{"x<1":"no"}}}}`: `the threshold "x<1" of "a": it is neither true, false, nor an object with ok`,
 	} {
 		_, err := ReadSummary(strings.NewReader(text))
 		assert.EqualError(t, err, message, text)

@@ -107,7 +107,7 @@ func rate(s *series.Series, duration time.Duration) (float64, bool) {
 	case s.Metric.Type == ingest.Rate:
 		return float64(s.Passes) / float64(s.Count), true
 	case s.Metric.Type == ingest.Counter && duration > 0:
-		return s.Sum / duration.Seconds(), true
+		return series.Finite(s.Sum / duration.Seconds()), true
 	default:
 		return 0, false
 	}

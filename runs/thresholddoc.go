@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/k6es/k6es/elastic"
 	"github.com/k6es/k6es/runs/series"
 )
 
@@ -69,7 +70,7 @@ func (s *Store) saveThresholds(ctx context.Context, d *Document) error {
 	for i, item := range answer.Items[:min(len(answer.Items), len(verdicts))] {
 		for _, result := range item {
 			if result.Status >= http.StatusMultipleChoices {
-				err = &refusedError{"that on " + verdicts[i].Metric + " " + verdicts[i].Expression, result.Status, result.Error.Reason}
+				err = &refusedError{"that on " + verdicts[i].Metric + " " + verdicts[i].Expression, result.Status, elastic.Explain(result.Error.Reason)}
 			}
 		}
 	}

@@ -79,7 +79,7 @@ func sides(b *strings.Builder, c *runs.Comparison) {
 		contender = fmt.Sprintf("[%s](%s)", contender, address(url))
 	}
 	if status := c.Contender.Status; status != runs.Passed && status != "" {
-		contender += " " + string(status)
+		contender += " " + prose(printable(string(status)))
 	}
 	side("contender", contender, c.Report.ContenderLoad)
 	b.WriteString("\n")

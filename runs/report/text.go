@@ -24,6 +24,7 @@ const (
 	mostWidth  = 100 // wider is harder to read
 	columns    = 50  // what stands right of a row's name
 	leastWhat  = 6   // of what the row of a scenario or request is about, such as p(95)
+	leastName  = 12  // of that name, although what it is about may be long: then the line's middle is cut
 	unchanged  = 10  // scenarios and requests that are shown although nothing changed
 	margin     = 11  // of what stands beside a heading
 )
@@ -70,7 +71,7 @@ func (t *textWriter) runs() {
 	}
 	text := about(contender, t.Location)
 	if contender.Status != runs.Passed && contender.Status != "" {
-		text += ", " + string(contender.Status)
+		text += ", " + printable(string(contender.Status))
 	}
 	if crossed := thresholds(contender); crossed != "" {
 		text += " (" + crossed + ")"
@@ -159,7 +160,8 @@ func (t *textWriter) row(row compare.Row) {
 	name := label(row)
 	if row.Key.Scope != compare.WholeRun {
 		what := short(row)
-		name = "  " + pad(printable(row.Key.Name), t.Width-columns-3-max(utf8.RuneCountInString(what), leastWhat)) + " " + what
+		room := t.Width - columns - 3 - max(utf8.RuneCountInString(what), leastWhat)
+		name = "  " + pad(printable(row.Key.Name), max(room, leastName)) + " " + what
 	}
 	line := t.columns(name, value(row, row.Baseline), value(row, row.Contender), runs.Difference(row.Unit, row.Diff), noise(row), "")
 	t.line("%s%s", line, t.paint(colours[row.Verdict], verdict(row.Verdict)))

@@ -8,12 +8,12 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/dustin/go-humanize"
 
 	"github.com/k6es/k6es/runs"
 	"github.com/k6es/k6es/runs/compare"
+	"github.com/k6es/k6es/terminal"
 )
 
 // value writes a value with its unit, in ten columns or less.
@@ -122,7 +122,9 @@ func plural(n int, noun string) string {
 }
 
 // label names a row of the whole run.
-func label(row compare.Row) string { return row.Key.Metric + aspect(row.Unit, row.Percentile) }
+func label(row compare.Row) string {
+	return printable(row.Key.Metric) + aspect(row.Unit, row.Percentile)
+}
 
 func aspect(unit compare.Unit, percentile float64) string {
 	switch {
@@ -251,18 +253,8 @@ func reasons(c *runs.Comparison) []string {
 	return all
 }
 
-// printable replaces what would move a terminal's cursor or break a line.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case !unicode.IsPrint(r):
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(text, "\ufffd"))
-}
+// printable makes visible what would move a terminal's cursor or break a line.
+func printable(text string) string { return terminal.Line(text) }
 
 // shorten takes the middle out of a text that is longer than so many runes: names differ at their ends.
 func shorten(text string, n int) string {

@@ -6,6 +6,7 @@ package series
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strings"
 
@@ -60,6 +61,17 @@ func (k Key) String() string {
 	}
 }
 
+// compare orders keys. It is for many of them: it makes no texts.
+func (k Key) compare(other Key) int {
+	if k.Name != other.Name {
+		return strings.Compare(k.Name, other.Name)
+	}
+	return cmp.Or(
+		strings.Compare(string(k.Scope), string(other.Scope)), strings.Compare(k.Method, other.Method), strings.Compare(k.Status, other.Status),
+		strings.Compare(k.Scenario, other.Scenario), strings.Compare(k.Group, other.Group), strings.Compare(k.Check, other.Check),
+		strings.Compare(k.Selector, other.Selector))
+}
+
 // Submetric is a part of a metric's samples that a threshold names: those that have all the tags.
 type Submetric struct {
 	Metric   string
@@ -78,8 +90,9 @@ const (
 	maxSectioned = 500
 	// mergedAtOnce is the share of series that is merged when there are too many.
 	mergedAtOnce = 5 // one in five
-	// maxEntries bounds what is remembered of tag sets.
-	maxEntries = 16_384
+	// maxEntries and maxEntryText bound what is remembered of tag sets: how many, and the bytes of their tags.
+	maxEntries   = 16_384
+	maxEntryText = 16 << 20
 )
 
 // Collector makes the series of a run while its samples pass. It is not safe for concurrent use.
@@ -87,6 +100,7 @@ type Collector struct {
 	submetrics map[string][]Submetric
 	series     map[seriesKey]*Series
 	entries    map[*ingest.TagSet]*entry
+	entryText  int // bytes of the tags of entries
 	lastTags   *ingest.TagSet
 	last       *entry
 	first      int64 // time of the first sample
@@ -138,22 +152,36 @@ func (c *Collector) Add(s *ingest.Sample) {
 		return
 	}
 	p := pointOf(s.Value)
-	section := max(s.Time-c.first, 0) / firstSection
+	section := c.elapsed(s.Time) / firstSection
 	for _, one := range all {
 		one.count(s.Value, s.Time)
 		one.trend.add(p, section)
 	}
 }
 
+// elapsed is how long after the first sample that is, 0 for what was before it, the longest time that can be
+// counted for what was later than that.
+func (c *Collector) elapsed(at int64) int64 {
+	if at <= c.first {
+		return 0
+	}
+	if elapsed := at - c.first; elapsed > 0 {
+		return elapsed
+	}
+	return math.MaxInt64
+}
+
 func (c *Collector) entry(tags *ingest.TagSet) *entry {
 	if e, ok := c.entries[tags]; ok {
 		return e
 	}
-	if len(c.entries) >= maxEntries {
+	if len(c.entries) >= maxEntries || c.entryText+tags.Size() > maxEntryText {
 		clear(c.entries)
+		c.entryText = 0
 	}
 	e := &entry{}
 	c.entries[tags] = e
+	c.entryText += tags.Size()
 	return e
 }
 
@@ -177,19 +205,21 @@ func (c *Collector) seriesOf(e *entry, s *ingest.Sample) []*Series {
 	return series
 }
 
-// resolve lists the series that a sample of that metric and those tags belongs to.
+// resolve lists the series that a sample of that metric and those tags belongs to. What a tag says is cut
+// as in documents, so that series are bounded in size too.
 func (c *Collector) resolve(s *ingest.Sample) []*Series {
+	tag := func(key string) string { return ingest.CutText(s.Tags.Get(key)) }
 	keys := []Key{{Scope: WholeRun}}
-	if scenario := s.Tags.Get("scenario"); scenario != "" {
+	if scenario := tag("scenario"); scenario != "" {
 		keys = append(keys, Key{Scope: Scenario, Scenario: scenario})
 	}
-	if group := strings.TrimPrefix(s.Tags.Get("group"), "::"); group != "" {
+	if group := ingest.CutText(strings.TrimPrefix(s.Tags.Get("group"), "::")); group != "" {
 		keys = append(keys, Key{Scope: Group, Group: group})
 	}
-	if name := s.Tags.Get("name"); name != "" {
-		keys = append(keys, Key{Scope: Request, Name: name, Method: s.Tags.Get("method"), Status: statusClass(s.Tags.Get("status"))})
+	if name := tag("name"); name != "" {
+		keys = append(keys, Key{Scope: Request, Name: name, Method: tag("method"), Status: statusClass(tag("status"))})
 	}
-	if check := s.Tags.Get("check"); check != "" && s.Metric.Name == "checks" {
+	if check := tag("check"); check != "" && s.Metric.Name == "checks" {
 		keys = append(keys, Key{Scope: Check, Check: check})
 	}
 	for _, sub := range c.submetrics[s.Metric.Name] {
@@ -259,7 +289,13 @@ func (c *Collector) flatten(metric *ingest.Metric) {
 }
 
 func bySize(a, b *Series) int {
-	return cmp.Or(cmp.Compare(a.Count, b.Count), cmp.Compare(a.Metric.Name, b.Metric.Name), cmp.Compare(a.Key.String(), b.Key.String()))
+	if a.Count != b.Count {
+		return cmp.Compare(a.Count, b.Count)
+	}
+	if a.Metric.Name != b.Metric.Name {
+		return strings.Compare(a.Metric.Name, b.Metric.Name)
+	}
+	return a.Key.compare(b.Key)
 }
 
 // shrink merges the smallest series into one of scope Other for each metric.
@@ -282,7 +318,7 @@ func (c *Collector) shrink() {
 		c.merged++
 	}
 	clear(c.entries)
-	c.last = nil
+	c.entryText, c.last = 0, nil
 }
 
 // Merged is how many series were too small to be kept apart.

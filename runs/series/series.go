@@ -184,7 +184,7 @@ func (t *trend) tenths(duration time.Duration) ([]*Sketch, error) {
 	length := float64(firstSection << t.doubled)
 	for i := range t.sections {
 		middle := (float64(i) + 0.5) * length
-		tenth := min(int(tenthsOfRun*middle/max(float64(duration), 1)), tenthsOfRun-1)
+		tenth := int(min(tenthsOfRun*middle/max(float64(duration), 1), tenthsOfRun-1))
 		if err := t.sections[i].into(tenths[tenth]); err != nil {
 			return nil, err
 		}

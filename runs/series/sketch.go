@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"github.com/DataDog/sketches-go/ddsketch"
+	enc "github.com/DataDog/sketches-go/ddsketch/encoding"
 	"github.com/DataDog/sketches-go/ddsketch/mapping"
 	"github.com/DataDog/sketches-go/ddsketch/store"
 )
@@ -86,15 +87,72 @@ func (s *Sketch) UnmarshalBinary(encoded []byte) error {
 	if len(encoded) == 0 {
 		return nil
 	}
-	dd, err := ddsketch.DecodeDDSketch(encoded, store.BufferedPaginatedStoreConstructor, bucketing)
+	var stores []*checkedStore
+	read, err := ddsketch.DecodeDDSketch(encoded, func() store.Store {
+		stores = append(stores, newCheckedStore())
+		return stores[len(stores)-1]
+	}, bucketing)
+	for _, checked := range stores { // the library forgets what they say
+		err = errors.Join(err, checked.err)
+	}
+	if err == nil && !plausible(read.GetZeroCount()) {
+		err = errCount
+	}
 	if err != nil {
 		return fmt.Errorf("decoding a sketch: %w", err)
 	}
-	if dd.GetCount() < 0 || math.IsNaN(dd.GetCount()) {
-		return errors.New("decoding a sketch: its count makes no sense")
+	dd := ddsketch.NewDDSketch(bucketing, stores[0].BufferedPaginatedStore, stores[1].BufferedPaginatedStore)
+	if zeros := read.GetZeroCount(); zeros > 0 {
+		err = dd.AddWithCount(0, zeros)
 	}
 	s.dd = dd
-	return nil
+	return err
+}
+
+var (
+	errCount  = errors.New("a count makes no sense")
+	errBucket = errors.New("there is no such bucket")
+)
+
+// plausible says whether that can be how many values there are.
+func plausible(count float64) bool { return count >= 0 && count < 1<<53 }
+
+// The buckets of the largest and the smallest values: what lies beyond would take any amount of memory.
+var firstBucket, lastBucket = bucketing.Index(bucketing.MinIndexableValue()), bucketing.Index(bucketing.MaxIndexableValue())
+
+// checkedStore takes only what can come from values.
+type checkedStore struct {
+	*store.BufferedPaginatedStore
+	err error // of the first thing that it did not take
+}
+
+func newCheckedStore() *checkedStore {
+	return &checkedStore{BufferedPaginatedStore: store.NewBufferedPaginatedStore()}
+}
+
+// Add implements store.Store.
+func (c *checkedStore) Add(index int) { c.AddWithCount(index, 1) }
+
+// AddWithCount implements store.Store.
+func (c *checkedStore) AddWithCount(index int, count float64) {
+	switch {
+	case c.err != nil:
+	case index < firstBucket || index > lastBucket:
+		c.err = errBucket
+	case !plausible(count):
+		c.err = errCount
+	default:
+		c.BufferedPaginatedStore.AddWithCount(index, count)
+	}
+}
+
+// DecodeAndMergeWith implements store.Store.
+func (c *checkedStore) DecodeAndMergeWith(encoded *[]byte, mode enc.SubFlag) error {
+	err := store.DecodeAndMergeWith(c, encoded, mode)
+	if c.err == nil {
+		c.err = err
+	}
+	return err
 }
 
 // MarshalJSON encodes the sketch as base64 text.

@@ -54,7 +54,7 @@ func record(t testing.TB, url, script string, codes []int, flags ...string) reco
 // what k6 wrote of that run, in every form.
 func TestNumbersAreThoseOfK6(t *testing.T) {
 	t.Parallel()
-	servertest.Each(t, func(t *testing.T, url string) {
+	heavy(t, func(t *testing.T, url string) {
 		t.Run("everything", func(t *testing.T) {
 			t.Parallel()
 			r := record(t, url, everything, []int{99}, "--tag", "release=v1.2.3", "--tag", "team name=shop")

@@ -15,8 +15,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/k6es/k6es/scripts/servers/servertest"
 )
 
 // An upload that is interrupted again and again, while it reads and while it sends, ends with just the
@@ -30,7 +28,7 @@ func TestInterruptedUpload(t *testing.T) {
 	)
 	text := load{requests: 8000, seed: 5}.text(t)
 	require.Greater(t, len(text), 20<<20)
-	servertest.Each(t, func(t *testing.T, url string) {
+	heavy(t, func(t *testing.T, url string) {
 		undisturbed, disturbed := newStore(t, url), newStore(t, url)
 		undisturbed.load(t, write(t, t.TempDir(), "long.json", text))
 

@@ -91,7 +91,7 @@ func (h home) folder(s server) (string, error) {
 	}
 	digest := sha256.New()
 	digest.Write(recipe)
-	if err := s.RestRoot.hash(digest); err != nil {
+	if err := s.hashShims(digest); err != nil {
 		return "", err
 	}
 	return filepath.Join(h.cache, s.Name+"-"+hex.EncodeToString(digest.Sum(nil))[:8]), nil
@@ -169,8 +169,13 @@ func (h home) fetch(ctx context.Context, f fetched, progress progress) error {
 			return err
 		}
 	}
+	for _, p := range f.Plugins {
+		if err := installPlugin(filepath.Join(work, pluginProjects, pluginName(p), jarFolder), dist); err != nil {
+			return err
+		}
+	}
 	if f.RestRoot != nil {
-		if err := f.compileRestRoot(ctx, dist, work); err != nil {
+		if err := f.compileShims(ctx, dist, work); err != nil {
 			return err
 		}
 	}

@@ -41,6 +41,7 @@ type instance struct {
 	Kind     kind
 	Java     string // home of the Java that it runs on
 	Port     int
+	Secured  bool // wants TLS and a login
 	Detached bool // left running by start, not owned by a process
 	Pid      int  // the process that was started; a launcher in Elasticsearch 8 and later
 
@@ -49,7 +50,13 @@ type instance struct {
 	lock  *fileLock // held by the owner; nil when detached
 }
 
-func (i *instance) url() string { return fmt.Sprintf("http://127.0.0.1:%d", i.Port) }
+func (i *instance) url() string {
+	scheme := "http"
+	if i.Secured {
+		scheme = "https"
+	}
+	return fmt.Sprintf("%s://127.0.0.1:%d", scheme, i.Port)
+}
 
 // home is the server's installation as the server sees it.
 func (i *instance) home() string { return filepath.Join(i.dir, "home") }
@@ -73,7 +80,7 @@ func (h home) newInstance(f fetched, opts startOptions, detached bool) (inst *in
 		return nil, err
 	}
 	inst = &instance{
-		Name: f.Name, Kind: f.Kind, Java: f.jdk.home, Port: opts.port, Detached: detached, dir: dir, runAs: h.runAs,
+		Name: f.Name, Kind: f.Kind, Java: f.jdk.home, Port: opts.port, Secured: f.Secured, Detached: detached, dir: dir, runAs: h.runAs,
 	}
 	defer func() {
 		if err != nil {
@@ -161,6 +168,12 @@ func (i *instance) configure(f fetched, heap string) error {
 		"cluster.routing.allocation.disk.threshold_enabled: false",
 	}, f.Settings...)
 	config := filepath.Join(i.home(), "config")
+	if f.Secured {
+		if err := secure(f.Kind, config); err != nil {
+			return err
+		}
+		lines = append(lines, securitySettings(f.Kind)...)
+	}
 	// These servers live for minutes, in which the optimising compiler costs far more than it gives.
 	jvm := fmt.Sprintf("-Xms%s\n-Xmx%s\n-XX:TieredStopAtLevel=1\n", heap, heap)
 	files := map[string]string{
@@ -249,6 +262,10 @@ func (i *instance) spawn() (<-chan struct{}, error) {
 func (i *instance) waitReady(ctx context.Context, ended <-chan struct{}) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, readyTimeout, fmt.Errorf("not ready after %s", readyTimeout))
 	defer cancel()
+	client, err := i.client()
+	if err != nil {
+		return err
+	}
 	poll := time.NewTicker(100 * time.Millisecond)
 	defer poll.Stop()
 	for {
@@ -258,7 +275,7 @@ func (i *instance) waitReady(ctx context.Context, ended <-chan struct{}) error {
 		case <-ended:
 			return i.failed(errors.New("the server ended"))
 		case <-poll.C:
-			if i.answers(ctx, "/") && i.answers(ctx, "/_cluster/health?wait_for_status=yellow&timeout=1s") {
+			if i.answers(ctx, client, "/") && i.answers(ctx, client, "/_cluster/health?wait_for_status=yellow&timeout=1s") {
 				return nil
 			}
 		}
@@ -273,14 +290,17 @@ func (i *instance) failed(cause error) error {
 	return errors.Join(fmt.Errorf("start %s: %w; it said last:\n%s", i.Name, cause, lastLines(out, 25)), err)
 }
 
-func (i *instance) answers(ctx context.Context, path string) bool {
+func (i *instance) answers(ctx context.Context, client *http.Client, path string) bool {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, i.url()+path, nil)
 	if err != nil {
 		return false
 	}
-	response, err := http.DefaultClient.Do(request)
+	if i.Secured {
+		request.SetBasicAuth(administrator, administratorPassword)
+	}
+	response, err := client.Do(request)
 	if err != nil {
 		return false
 	}

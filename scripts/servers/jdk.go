@@ -139,6 +139,19 @@ func (s server) chooseJDK(jdks []jdk, compiler bool) (jdk, error) {
 		"or let JAVA_HOME point to one that other users can read, too", s.Name, what, s.JDK, have, v, v)
 }
 
+// possible picks the servers for which a Java is installed, and says of the others that they are left out.
+func possible(servers []server, jdks []jdk, progress progress) []server {
+	var picked []server
+	for _, s := range servers {
+		if _, err := s.chooseJDK(jdks, s.RestRoot != nil); err != nil {
+			progress("NOT STARTED: %v", err)
+			continue
+		}
+		picked = append(picked, s)
+	}
+	return picked
+}
+
 // findMaven returns the path of mvn. Its error says how to install it.
 func findMaven() (string, error) {
 	mvn, err := exec.LookPath("mvn")

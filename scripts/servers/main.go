@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime"
+	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -106,13 +107,14 @@ func newFetchCommand(progress progress) *cobra.Command {
 
 func newRunCommand(progress progress) *cobra.Command {
 	var opts startOptions
+	var ifJava []string
 	cmd := &cobra.Command{
 		Use:   "run NAME… -- COMMAND [ARG…]",
 		Short: "Run a command against fresh servers, which end with it",
 		Example: `  servers run es-oss-7.10.2 -- sh -c 'curl -s $ELASTICSEARCH_URL'
 The command finds each server's address in a variable like K6ES_TEST_ES_OSS_7_10_2, its process id
 in …_PID, a shell command that starts it again after a crash in …_START, and the first server's
-address in ELASTICSEARCH_URL.`,
+address in ELASTICSEARCH_URL. A server that wants a login has …_CA, …_USER and …_PASSWORD too.`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if dash := cmd.ArgsLenAtDash(); dash < 1 || dash == len(args) {
 				return errors.New("run needs NAME… -- COMMAND: at least one server and one command")
@@ -121,14 +123,16 @@ address in ELASTICSEARCH_URL.`,
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dash := cmd.ArgsLenAtDash()
-			home, servers, err := homeAndServers(args[:dash])
+			home, servers, err := homeAndServers(append(args[:dash:dash], ifJava...))
 			if err != nil {
 				return err
 			}
+			servers = slices.Concat(servers[:dash], possible(servers[dash:], installedJDKs(home.runAs), progress))
 			return run(cmd.Context(), home, servers, opts, args[dash:], progress)
 		},
 	}
 	cmd.Flags().StringVar(&opts.heap, "heap", defaultHeap, "Java heap of each server")
+	cmd.Flags().StringSliceVar(&ifJava, "if-java", nil, "servers to run, too, where a Java for them is installed")
 	return cmd
 }
 

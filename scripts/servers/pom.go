@@ -11,10 +11,11 @@ import (
 )
 
 // The download of a server is a Maven build of its own: one project for the distribution and one
-// for each module, so that a single call of mvn fetches all, and each module's libraries apart.
+// for each module and plugin, so that a single call of mvn fetches all, and each module's libraries apart.
 const (
 	distributionProject = "distribution"
 	moduleProjects      = "modules"
+	pluginProjects      = "plugins"
 	jarFolder           = "jars"
 )
 
@@ -70,6 +71,11 @@ func (s server) poms() (map[string]pom, error) {
 	}
 	for _, m := range s.Modules {
 		if err := add(filepath.Join(moduleProjects, m.Name), m.Artifact, "jar"); err != nil {
+			return nil, err
+		}
+	}
+	for _, p := range s.Plugins {
+		if err := add(filepath.Join(pluginProjects, pluginName(p)), p, "zip"); err != nil {
 			return nil, err
 		}
 	}

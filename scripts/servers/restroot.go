@@ -44,14 +44,45 @@ func (r *restRoot) sources() ([]string, error) {
 	return files, nil
 }
 
-// hash adds the module's source to the digest. A nil restRoot adds nothing.
-func (r *restRoot) hash(digest hash.Hash) error {
-	if r == nil {
-		return nil
+// shimAnalysis is the Java source of the module security-analysis: the index in which Elasticsearch
+// keeps users and roles is made with parts of a module that the distributions lack, too.
+const shimAnalysis = "shim/analysis"
+
+// shimModule is a module that is compiled here.
+type shimModule struct {
+	name, class string
+	sources     []string // files in shim
+}
+
+// shims lists the modules that the server needs compiled.
+func (s server) shims() ([]shimModule, error) {
+	if s.RestRoot == nil {
+		return nil, nil
 	}
-	files, err := r.sources()
+	sources, err := s.RestRoot.sources()
+	if err != nil {
+		return nil, err
+	}
+	modules := []shimModule{{"rest-root", "k6es.RestRootPlugin", sources}}
+	if s.Secured {
+		sources, err := fs.Glob(shim, shimAnalysis+"/*.java")
+		if err != nil {
+			return nil, err
+		}
+		modules = append(modules, shimModule{"security-analysis", "k6es.SecurityAnalysisPlugin", sources})
+	}
+	return modules, nil
+}
+
+// hashShims adds the source of the server's own modules to the digest.
+func (s server) hashShims(digest hash.Hash) error {
+	modules, err := s.shims()
 	if err != nil {
 		return err
+	}
+	var files []string
+	for _, m := range modules {
+		files = append(files, m.sources...)
 	}
 	for _, file := range files {
 		source, err := shim.ReadFile(file)
@@ -63,35 +94,44 @@ func (r *restRoot) hash(digest hash.Hash) error {
 	return nil
 }
 
-// compileRestRoot adds the module to the distribution.
-func (f fetched) compileRestRoot(ctx context.Context, dist, work string) error {
-	sources := filepath.Join(work, "rest-root")
+// compileShims adds the modules to the distribution.
+func (f fetched) compileShims(ctx context.Context, dist, work string) error {
+	sources := filepath.Join(work, "shims")
 	if err := os.CopyFS(sources, shim); err != nil {
 		return err
 	}
-	files, err := f.RestRoot.sources()
+	modules, err := f.shims()
 	if err != nil {
 		return err
 	}
-	classes := filepath.Join(sources, "classes")
+	for _, m := range modules {
+		if err := f.compileShim(ctx, m, dist, sources); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f fetched) compileShim(ctx context.Context, m shimModule, dist, sources string) error {
+	classes := filepath.Join(sources, "classes", m.name)
 	args := []string{
 		"-nowarn", "--release", strconv.Itoa(f.RestRoot.Release),
 		"-classpath", filepath.Join(dist, "lib", "*"), "-d", classes,
 	}
-	cmd := exec.CommandContext(ctx, f.jdk.tool("javac"), append(args, files...)...)
+	cmd := exec.CommandContext(ctx, f.jdk.tool("javac"), append(args, m.sources...)...)
 	cmd.Dir = sources
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return errors.Join(ctx.Err(), fmt.Errorf("compile rest-root: %w\n%s", err, lastLines(out, 15)))
+		return errors.Join(ctx.Err(), fmt.Errorf("compile %s: %w\n%s", m.name, err, lastLines(out, 15)))
 	}
 
-	into := filepath.Join(dist, "modules", "rest-root")
+	into := filepath.Join(dist, "modules", m.name)
 	if err := os.MkdirAll(into, 0o755); err != nil {
 		return err
 	}
-	if err := writeJar(filepath.Join(into, "rest-root.jar"), classes); err != nil {
+	if err := writeJar(filepath.Join(into, m.name+".jar"), classes); err != nil {
 		return err
 	}
-	return f.describe(module{Name: "rest-root"}, "k6es.RestRootPlugin", into)
+	return f.describe(module{Name: m.name}, m.class, into)
 }
 
 func writeJar(jar, classes string) (err error) {

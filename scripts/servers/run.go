@@ -161,6 +161,10 @@ func environment(instances []*instance) ([]string, error) {
 			fmt.Sprintf("%s_PID=%d", name, inst.serverPid()),
 			fmt.Sprintf("%s_START=%s again %s", name, shellQuote(program), shellQuote(inst.socket())),
 		)
+		if inst.Secured {
+			env = append(env, name+"_CA="+inst.authority(),
+				name+"_USER="+administrator, name+"_PASSWORD="+administratorPassword)
+		}
 	}
 	return env, nil
 }

@@ -6,6 +6,7 @@ import (
 	"archive/zip"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,7 +25,11 @@ func TestTableIsSound(t *testing.T) {
 	for _, s := range table {
 		assert.False(t, names[s.Name], "%s is there twice", s.Name)
 		names[s.Name] = true
-		assert.True(t, strings.HasSuffix(s.Name, "-"+s.Version), "%s does not end in its version", s.Name)
+		name, secured := strings.CutSuffix(s.Name, "-security")
+		assert.Equal(t, s.Secured, secured, s.Name)
+		name, tight := strings.CutSuffix(name, "-tight")
+		assert.Equal(t, s.Tight, tight, s.Name)
+		assert.True(t, strings.HasSuffix(name, "-"+s.Version), "%s does not end in its version", s.Name)
 		assert.Positive(t, s.Size, s.Name)
 		assert.True(t, s.JDK.contains(s.JDK.recommended()), s.Name)
 		if s.RestRoot != nil {
@@ -245,6 +250,17 @@ func TestChooseJDK(t *testing.T) {
 	_, err = server{Name: "es-y", JDK: jdkRange{21, 0}}.chooseJDK(nil, true)
 	require.ErrorContains(t, err, "21 or later, but there is none")
 	require.ErrorContains(t, err, "brew install openjdk@21")
+}
+
+func TestServersWithoutJavaAreLeftOut(t *testing.T) {
+	t.Parallel()
+	old, late := server{Name: "es-x", JDK: jdkRange{11, 17}}, server{Name: "es-y", JDK: jdkRange{21, 0}, RestRoot: &restRoot{}}
+	var said []string
+	progress := func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) }
+	jdks := []jdk{fakeJDK(t, "17.0.1", "java"), fakeJDK(t, "25", "java")}
+	assert.Equal(t, []server{old}, possible([]server{old, late}, jdks, progress))
+	require.Len(t, said, 1)
+	assert.Contains(t, said[0], "NOT STARTED: es-y needs javac")
 }
 
 // fakeJDK makes a folder that looks like an installed Java.

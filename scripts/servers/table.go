@@ -32,6 +32,9 @@ type server struct {
 	Modules  []module
 	RestRoot *restRoot // nil where the distribution answers GET / itself
 	Settings []string  // further lines of the configuration file
+	Plugins  []string  `json:",omitempty"` // Maven coordinates group:artifact:version of plugins, as zips
+	Secured  bool      `json:",omitempty"` // wants TLS and a login
+	Tight    bool      `json:",omitempty"` // small queues and limits, for tests of faults
 }
 
 // module is a part of the stock server that the distribution lacks.
@@ -49,12 +52,14 @@ const (
 	securityOff = "xpack.security.enabled: false"
 )
 
+var ossModules = modulesOf("org.codelibs.elasticsearch.module:%s:7.10.2",
+	"aggs-matrix-stats", "analysis-common", "ingest-common", "lang-expression", "lang-mustache",
+	"lang-painless", "mapper-extras", "parent-join", "percolator", "rank-eval", "reindex", "repository-url")
+
 var table = []server{
 	{
 		Name: "es-oss-7.10.2", Kind: elasticsearch, Version: "7.10.2", Zip: esZip, Size: 45, JDK: jdkRange{11, 17},
-		Modules: modulesOf("org.codelibs.elasticsearch.module:%s:7.10.2",
-			"aggs-matrix-stats", "analysis-common", "ingest-common", "lang-expression", "lang-mustache",
-			"lang-painless", "mapper-extras", "parent-join", "percolator", "rank-eval", "reindex", "repository-url"),
+		Modules: ossModules,
 	},
 	{
 		Name: "es-7.17.29", Kind: elasticsearch, Version: "7.17.29", Zip: esZip, Size: 60, JDK: jdkRange{11, 21},
@@ -88,6 +93,30 @@ var table = []server{
 	},
 	{
 		Name: "opensearch-3.6.0", Kind: opensearch, Version: "3.6.0", Zip: osZip, Size: 162, JDK: jdkRange{21, 0},
+	},
+	{
+		// For faults: it is short of everything, and the tests may kill it.
+		Name: "es-oss-7.10.2-tight", Kind: elasticsearch, Version: "7.10.2", Zip: esZip, Size: 45, JDK: jdkRange{11, 17},
+		Modules: ossModules,
+		Settings: []string{
+			"thread_pool.write.size: 1", "thread_pool.write.queue_size: 1", "http.max_content_length: 64kb",
+		},
+		Tight: true,
+	},
+	{
+		Name: "es-8.19.21-security", Kind: elasticsearch, Version: "8.19.21", Zip: esZip, Size: 107, JDK: jdkRange{17, 25},
+		RestRoot: &restRoot{Source: "es8", Release: 17},
+		Secured:  true,
+	},
+	{
+		// The newest version for which there is a security plugin.
+		Name: "opensearch-2.19.4-security", Kind: opensearch, Version: "2.19.4", Zip: osZip, Size: 106, JDK: jdkRange{11, 21},
+		Modules: slices.Concat(
+			modulesOf("org.opensearch.plugin:%s-client:2.19.4", "lang-mustache", "mapper-extras", "reindex"),
+			modulesOf("org.opensearch.plugin:%s:2.19.4", "analysis-common", "ingest-common", "lang-painless"),
+		),
+		Plugins: []string{"org.opensearch.plugin:opensearch-security:2.19.4.0"},
+		Secured: true,
 	},
 }
 

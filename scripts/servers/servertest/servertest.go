@@ -43,6 +43,39 @@ func URL(t testing.TB, server string) string {
 	return ""
 }
 
+// Secured is a real server that wants TLS and a login.
+type Secured struct {
+	URL    string
+	CAFile string // PEM of who signed its certificate
+	// The administrator may do everything.
+	User, Password string
+	// Prefix is an index prefix of the caller's own. What is below it stays until the server ends.
+	Prefix string
+}
+
+// The secured servers, named as in scripts/servers.
+const (
+	SecuredElasticsearch = "es-8.19.21-security"
+	SecuredOpenSearch    = "opensearch-2.19.4-security"
+)
+
+// SecuredServer returns a secured server; without one it does as URL does.
+func SecuredServer(t testing.TB, server string) Secured {
+	t.Helper()
+	url, name := URL(t, server), variable(server)
+	return Secured{
+		URL: url, CAFile: os.Getenv(name + caSuffix), User: os.Getenv(name + "_USER"), Password: os.Getenv(name + "_PASSWORD"),
+		Prefix: newPrefix(),
+	}
+}
+
+// TightServer is short of everything (write queue, size of a request), and tests of faults may kill it: they
+// run one after the other, in one package.
+const TightServer = "es-oss-7.10.2-tight"
+
+// caSuffix ends the variable that only a secured server has.
+const caSuffix = "_CA"
+
 // Each runs a test on FirstClass and on every other server that was started, in parallel.
 func Each(t *testing.T, test func(t *testing.T, url string)) {
 	t.Helper()
@@ -56,24 +89,35 @@ func Each(t *testing.T, test func(t *testing.T, url string)) {
 	}
 }
 
-// started finds the servers in an environment; their other variables hold no URL.
+// started finds the servers in an environment that want no login and are not for faults; their other
+// variables hold no URL.
 func started(environment []string) map[string]string {
 	servers := map[string]string{}
+	var secured []string
 	for _, entry := range environment {
 		name, value, _ := strings.Cut(entry, "=")
 		server, ours := strings.CutPrefix(name, variablePrefix)
 		if ours && (strings.HasPrefix(value, "http://") || strings.HasPrefix(value, "https://")) {
 			servers[strings.ToLower(server)] = value
 		}
+		if server, ok := strings.CutSuffix(server, caSuffix); ours && ok {
+			secured = append(secured, strings.ToLower(server))
+		}
 	}
+	for _, server := range secured {
+		delete(servers, server)
+	}
+	delete(servers, strings.ToLower(strings.TrimPrefix(variable(TightServer), variablePrefix)))
 	return servers
 }
+
+func newPrefix() string { return "k6t-" + strings.ToLower(rand.Text()[:10]) }
 
 // Prefix returns a new index prefix, and deletes the templates and indices whose names begin with it
 // when the test ends.
 func Prefix(t testing.TB, url string) string {
 	t.Helper()
-	prefix := "k6t-" + strings.ToLower(rand.Text()[:10])
+	prefix := newPrefix()
 	t.Cleanup(func() { remove(t, url, prefix) })
 	return prefix
 }

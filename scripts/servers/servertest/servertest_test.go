@@ -18,6 +18,9 @@ func TestStarted(t *testing.T) {
 		"K6ES_TEST_ES_OSS_7_10_2_PID=17",
 		"K6ES_TEST_ES_OSS_7_10_2_START='servers' again",
 		"K6ES_TEST_OPENSEARCH_3_6_0=https://127.0.0.1:2",
+		"K6ES_TEST_ES_8_19_21_SECURITY_CA=/certs/ca.pem",
+		"K6ES_TEST_ES_8_19_21_SECURITY=https://127.0.0.1:3",
+		"K6ES_TEST_ES_OSS_7_10_2_TIGHT=http://127.0.0.1:4",
 		"ELASTICSEARCH_URL=http://127.0.0.1:1",
 	}
 	assert.Equal(t, map[string]string{
