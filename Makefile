@@ -5,7 +5,7 @@ SHELL := bash
 
 # What `make test` tests on; `make test-all` adds the rest. IF_JAVA are those that need a Java which many
 # systems do not have yet: they are left out, and that is said, where it is not installed.
-SERVERS     ?= es-oss-7.10.2 opensearch-2.19.6 es-8.19.21 es-oss-7.10.2-tight
+SERVERS     ?= es-oss-7.10.2 opensearch-2.19.6 es-8.19.21 es-oss-7.10.2-tight es-8.19.21-security opensearch-2.19.4-security
 ALL_SERVERS ?= $(SERVERS) es-7.17.29 opensearch-1.3.20
 IF_JAVA     ?= es-9.5.3,opensearch-3.6.0
 FUZZTIME    ?= 30s
@@ -13,13 +13,15 @@ BENCHCOUNT  ?= 6
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS      = -s -w -X github.com/k6es/k6es/config.version=$(VERSION)
 WITH         = go run ./scripts/servers run
+VULN         = go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
+VULNDB      ?= https://vuln.go.dev
 LINT         = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(shell sed -n '1s/^# *//p' .golangci.yml)
 
 # The race detector needs a C compiler.
 RACE := $(if $(shell command -v gcc || command -v clang),-race)
 TEST  = go test $(RACE) -shuffle=on -timeout 40m
 
-.PHONY: help build demo test test-all unit generate check lint bench fuzz clean need-go bench-compare
+.PHONY: help build demo test test-all unit generate check lint vuln bench fuzz clean need-go bench-compare
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,19 +45,25 @@ unit: need-go ## only the tests that need no server; the others are skipped
 generate: need-go ## make everything that is made from the fields and the options
 	go generate ./...
 
-check: ## what must hold before a commit: nothing stale, vet, lint, test
+check: ## what must hold before a commit: nothing stale, vet, lint, test, vuln
 	@before=$$(git diff | git hash-object --stdin); $(MAKE) generate; \
 	if [ "$$before" != "$$(git diff | git hash-object --stdin)" ]; then \
 	  git diff --stat; echo 'what is generated was stale: commit it as it is now' >&2; exit 1; \
 	fi
 	go vet ./...
-	$(MAKE) lint test
+	$(MAKE) lint test vuln
 
 lint: need-go ## golangci-lint, in the version that .golangci.yml names
 	$(LINT) run
 
+vuln: need-go ## known vulnerabilities in what is used; VULNDB=file:///… takes a database of one's own
+	@if out=$$($(VULN) -db '$(VULNDB)' ./... 2>&1); then echo "$$out"; \
+	elif grep -q 'fetching vulnerabilities' <<<"$$out"; then \
+	  echo "$$out" >&2; echo 'NOT CHECKED FOR VULNERABILITIES: there is no database at $(VULNDB); name another one in VULNDB' >&2; \
+	else echo "$$out" >&2; exit 1; fi
+
 bench: need-go ## benchmarks, into bench.txt for benchstat
-	go test -run '^$$' -bench . -benchmem -count $(BENCHCOUNT) ./ingest ./k6output ./runs/series ./cmd | tee bench.txt
+	go test -run '^$$' -bench . -benchmem -count $(BENCHCOUNT) ./ingest ./ingest/spool ./k6output ./runs/series ./cmd | tee bench.txt
 
 bench-compare: need-go ## the long form of the comparison's operating characteristics
 	K6ES_COMPARE_TRIALS=$(or $(TRIALS),400) go test -count=1 -timeout 30m -run OperatingCharacteristics -v ./runs/compare

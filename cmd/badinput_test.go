@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/k6es/k6es/cmd"
+	"github.com/k6es/k6es/terminal"
 )
 
 // badInput is something that no user means to give, and what they are told.
@@ -370,3 +371,44 @@ func TestBadInput(t *testing.T) {
 
 // resultLines say what was loaded all the same.
 var resultLines = regexp.MustCompile(`(?m)^DIR/\S+ +run .*\n  .* s\n?|^stdin +run .*\n  .* s\n?`)
+
+// evil is a name as JSON writes it that would clear the screen, begin new lines, and turn the text round.
+const evil = `\u001b[2J\n::error::\u202e\u009b1A\u0000\u007f|<b>`
+
+// TestHostileNames: whatever things are called, what is shown is text: on a terminal, in Markdown, in JUnit
+// and in the log of a CI system.
+func TestHostileNames(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	var files []string
+	for i, name := range []string{"a\x1b[2J\n\u202e.json", "b.json"} {
+		plain := synthetic{seed: uint64(i + 1), start: monday.AddDate(0, 0, i), factor: map[string]float64{"GET /items": 1 + float64(i)}}.write(t, dir, name, "p(95)<1")
+		content, err := os.ReadFile(plain)
+		require.NoError(t, err)
+		text := strings.NewReplacer(
+			"GET /items", "GET /"+evil, `"scenario":"shop"`, `"scenario":"`+evil+`","testid":"`+evil+`","a`+evil+`":"`+evil+`"`,
+			`{"group":""`, `{"group":"::`+evil+`","check":"`+evil+`","error":"`+evil+`"`,
+		).Replace(string(content))
+		for range 3 {
+			text += `{"metric":"` + evil + `","type":"Point","data":{"time":"2026-11-20T02:00:07Z","value":"` + evil + `","tags":{}}}` + "\n"
+			text += `{"metric":"` + evil + `","type":"Point","data":{"time":"2026-11-20T02:00:07Z","value":1,"tags":{}}}` + "\n"
+		}
+		require.NoError(t, os.WriteFile(plain, []byte(text+"{\"\xff\u202e\x9b\n"), 0o600))
+		files = append(files, plain)
+	}
+	loaded := execute(t, nil, "upload", "--stdout", files[0])
+	assert.Contains(t, loaded.err, `\x1b[2J`)
+	shown := map[string]string{"upload": loaded.err}
+	for _, format := range []string{"text", "markdown", "junit"} {
+		c := execute(t, map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": filepath.Join(dir, format)},
+			"compare", "--all", "--format", format, "--baseline", files[0], "--contender", files[1])
+		summary, err := os.ReadFile(filepath.Join(dir, format))
+		require.NoError(t, err, c.err)
+		shown[format], shown[format+", errors"], shown[format+", summary"] = c.out, c.err, string(summary)
+		assert.Contains(t, c.out, `[2J`)
+	}
+	for of, text := range shown {
+		assert.Equal(t, terminal.Lines(text), text, of)
+		assert.NotRegexp(t, `(?m)^::error::`, text, of)
+	}
+}

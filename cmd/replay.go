@@ -33,11 +33,11 @@ func newReplay(env Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "replay [RUN…]",
 		Short: "Send what the server did not take during a run",
-		Long: "Sends what live runs left in the spool because the server did not take it in time:\n" +
-			"documents, and the run's own document, which makes the run complete. RUN is an id, a\n" +
-			"run name, or the beginning of an id; without one all is sent.\n\n" +
-			"It may be interrupted and run again: nothing is sent twice, and nothing is forgotten\n" +
-			"before the server has it. What a live run is still using is left to that.",
+		Long: "Sends what live runs left in the spool, because the server did not take it in\n" +
+			"time: documents, and the run's own document, which makes the run complete. RUN\n" +
+			"is an id, a run name, or the beginning of an id; without one all is sent.\n\n" +
+			"It may be interrupted and run again: nothing is there twice, and nothing is\n" +
+			"forgotten before the server has it. What a live run is using is left to that.",
 		Example: "  k6es replay --list\n  k6es replay\n  k6es replay 0193a1b2",
 	}
 	flags := cmd.Flags()

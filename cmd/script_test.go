@@ -20,6 +20,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/k6es/k6es/cmd"
+	"github.com/k6es/k6es/kibana/kibanatest"
 	"github.com/k6es/k6es/scripts/servers/servertest"
 )
 
@@ -71,6 +72,7 @@ func runScripts(t *testing.T, dir string, vars map[string]string) {
 				}
 				env.Setenv(name, value)
 			}
+			env.Setenv("KIBANA_URL", kibanatest.New(t, "").URL)
 			return os.CopyFS(env.WorkDir, os.DirFS("testdata/data"))
 		},
 		Condition: func(condition string) (bool, error) {
@@ -81,6 +83,7 @@ func runScripts(t *testing.T, dir string, vars map[string]string) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "gzip": zip, "cut": cut, "zero": zero, "serve": serve, "http": request, "alter": alter, "plain": plain,
+			"leave": leave, "harm": harm, "hold": hold,
 		},
 	})
 }
@@ -130,7 +133,7 @@ func zero(ts *testscript.TestScript, _ bool, args []string) {
 // file: plain stdout|stderr FILE
 func plain(ts *testscript.TestScript, _ bool, args []string) {
 	text := ts.ReadFile(args[0])
-	for _, name := range []string{"FAKE_URL", "ES_URL", "K6_ELASTICSEARCH_INDEX_PREFIX", "WORK"} {
+	for _, name := range []string{"FAKE_URL", "KIBANA_URL", "ES_URL", "K6_ELASTICSEARCH_INDEX_PREFIX", "WORK"} {
 		if value := ts.Getenv(name); value != "" {
 			text = strings.ReplaceAll(text, value, "$"+name)
 		}

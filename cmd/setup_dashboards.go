@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,7 +56,8 @@ type dashboards struct {
 	options setupOptions
 	client  *kibana.Client
 	server  kibana.Server
-	noLogs  error // why the logs could not be looked at; nil: they were, or none were named
+	there   []string // keys of dashboards that are in Kibana, and cannot be made now
+	noLogs  error    // why the logs could not be looked at; nil: they were, or none were named
 }
 
 func (env Env) installDashboards(ctx context.Context, cfg config.Config, options setupOptions) error {
@@ -108,7 +111,15 @@ func (d *dashboards) objects(ctx context.Context) ([]kibana.Object, []kibana.Lef
 	if err != nil {
 		d.noLogs = fmt.Errorf("%w. The dashboard beside production logs is left out", err)
 	}
-	return kibana.Rendered(d.config.IndexPrefix, values)
+	if values == nil {
+		key := kibana.Dashboard + ":" + d.config.IndexPrefix + "-" + kibana.LogsDashboard
+		found, err := d.client.Export(ctx, []string{key}, false)
+		if err != nil {
+			return nil, nil, err
+		}
+		d.there = slices.Collect(maps.Keys(found))
+	}
+	return kibana.Rendered(d.config.IndexPrefix, values, d.there...)
 }
 
 // bring imports what is missing or other than it should be, and says what became of it.
@@ -193,7 +204,12 @@ func (d *dashboards) tellLeftOut(left []kibana.LeftOut) {
 		return
 	}
 	for _, part := range left {
-		if part.Object.Type == kibana.Dashboard {
+		key := part.Object.Key()
+		switch {
+		case part.Object.Type != kibana.Dashboard:
+		case slices.Contains(d.there, key):
+			fmt.Fprintf(d.env.Out, "%s: left as it is; --logs-index brings it up to date\n", part.Object.Title())
+		default:
 			fmt.Fprintf(d.env.Out, "%s: left out, as nobody said where your logs are:\n  %s setup --dashboards --logs-index 'filebeat-*'\n",
 				part.Object.Title(), d.env.Name)
 		}

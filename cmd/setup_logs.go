@@ -114,7 +114,7 @@ func (d *dashboards) tellPattern(shape logs.Shape, theirs kibana.Pattern, ours b
 	}
 	fmt.Fprintf(d.env.Out, "index pattern %s is there already (id %s), and is used as it is\n", theirs.Title, theirs.ID)
 	if ours {
-		d.env.warnf("there are two index patterns %s: delete ours in Kibana (id %s-%s), or charts ignore both",
+		d.env.warnf("there are two index patterns %s, and nothing of ours uses %s-%s any more: delete it in Kibana",
 			theirs.Title, d.config.IndexPrefix, kibana.LogsDashboard)
 	}
 	if chosen := shape.Choice(logs.Time).Show; theirs.Time != chosen {

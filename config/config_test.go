@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/k6es/k6es/config"
+	"github.com/k6es/k6es/ingest/spool"
 )
 
 // file writes a config file and returns its path.
@@ -280,4 +282,35 @@ func TestOutputNameInMessages(t *testing.T) {
 	_, err := config.Load(config.Sources{Output: "opensearch", Argument: "timeout=x", JSON: json.RawMessage(`{"setup":"x"}`)})
 	assert.EqualError(t, err, `collectors.opensearch: setup: "x" is not one of auto, off`+"\n"+
 		`--out opensearch=…: timeout: "x" is not a duration (like 1s or 500ms)`)
+}
+
+func TestSpoolIsInTheStateFolder(t *testing.T) {
+	home := t.TempDir()
+	t.Setenv("HOME", home)
+	t.Setenv("XDG_STATE_HOME", "")
+	dir, err := config.Config{SpoolSize: 5}.Spool()
+	require.NoError(t, err)
+	if runtime.GOOS != "windows" {
+		assert.Equal(t, spool.Dir{Root: filepath.Join(home, ".local", "state", "k6es", "spool"), Size: 5}, dir)
+	}
+	t.Setenv("XDG_STATE_HOME", "relative")
+	dir, err = config.Config{}.Spool()
+	require.NoError(t, err)
+	assert.NotContains(t, dir.Root, "relative", "the specification has it ignored")
+	t.Setenv("XDG_STATE_HOME", filepath.Join(home, "state"))
+	dir, err = config.Config{}.Spool()
+	require.NoError(t, err)
+	assert.Equal(t, filepath.Join(home, "state", "k6es", "spool"), dir.Root)
+	dir, err = config.Config{SpoolDir: "here"}.Spool()
+	require.NoError(t, err)
+	assert.Equal(t, "here", dir.Root)
+}
+
+// Samples and blocks share the memory of a live run; an upload has all of it for blocks.
+func TestMemoryIsShared(t *testing.T) {
+	t.Parallel()
+	c := config.Config{Memory: 64 << 20}
+	assert.EqualValues(t, 16<<20, c.LiveQueue())
+	assert.EqualValues(t, 48<<20, c.LiveWriter().Memory)
+	assert.EqualValues(t, 64<<20, c.UploadWriter().Memory)
 }

@@ -58,6 +58,27 @@ func FuzzArgumentHidesThePassword(f *testing.F) {
 	})
 }
 
+// FuzzVariable: every environment variable takes any text, or is named in the error.
+func FuzzVariable(f *testing.F) {
+	for i, value := range []string{"x", "-1", "1e9", "http://u:p@h", "a=b,c", "99999999999GiB", "NaN", "9223372036854775807h", "\x00", ",", "[::1", "true"} {
+		f.Add(uint8(i), value)
+		f.Add(uint8(i+len(options)/2), value)
+	}
+	f.Fuzz(func(t *testing.T, i uint8, value string) {
+		option := &options[int(i)%len(options)]
+		names := option.envNames()
+		if len(names) == 0 || option.NotInFile {
+			t.Skip()
+		}
+		c := &Config{sources: map[string]string{}}
+		if err := c.apply(setting{option: option, from: names[0], value: value}); err != nil {
+			assert.True(t, strings.HasPrefix(err.Error(), names[0]+": "), err)
+			return
+		}
+		_ = c.String()
+	})
+}
+
 func FuzzConfigFile(f *testing.F) {
 	for _, seed := range []string{
 		"", "url: http://a", "url: [a, b]\nlabels: {a: b}", "flush-perod: 1s", "a: b: c", "- a", "&a [*a]: *a", "labels: &a {<<: *a}",

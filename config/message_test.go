@@ -95,6 +95,14 @@ func TestArgumentMessages(t *testing.T) {
 		"http://u:pa,hush=ss@es:92": `element 2 is neither an address nor option=value (a comma inside a value is written \,)`,
 		"http://u:pa@es,hush=ss":    `element 2 is neither an address nor option=value (a comma inside a value is written \,)`,
 		"config=absent.yaml":        `config: config file: open absent.yaml: no such file or directory`,
+		"\x1b[2J=1":                 `unknown option "\x1b[2J"`,
+		"run-id=1,a\n\u202e":        `"a\n\u202e" is neither an address nor option=value (a comma inside a value is written \,)`,
+		"memory=99999999999GiB":     `memory: "99999999999GiB" is not a size (like 1MiB or 512KiB)`,
+		"in-flight=1e9":             `in-flight: "1e9" is not a whole number`,
+		"stop-timeout=9999999h":     `stop-timeout: "9999999h" is not a duration (like 1s or 500ms)`,
+		"label=a":                   `label: "a" is not key=value (a comma inside a value is written \,)`,
+		"header=hush":               `header: takes key=value pairs (a comma inside a value is written \,)`,
+		"url=\x00":                  `url: "\x00" is not an address (like http://localhost:9200)`,
 	} {
 		_, err := config.Load(config.Sources{Argument: argument})
 		assert.EqualError(t, err, "--out elasticsearch=…: "+message, argument)
@@ -151,6 +159,13 @@ func TestJSONMessages(t *testing.T) {
 		`{"user":{"a":"b"}}`:                  `user: takes one value, not several`,
 		`{"caCertFile":"a","ca-cert-file":1}`: `ca-cert-file is given twice`,
 		`{"config":"x"}`:                      `config is no option of a config file`,
+		`{"\u001b[2J":1}`:                     `unknown option "\x1b[2J"`,
+		`{"flushPeriod":{}}`:                  `flushPeriod: takes one value, not several`,
+		`{"memory":1e300}`:                    `memory: "1e300" is not a size (like 1MiB or 512KiB)`,
+		`{"inFlight":1.5}`:                    `inFlight: "1.5" is not a whole number`,
+		`{"labels":["team"]}`:                 `labels: "team" is not key=value (a comma inside a value is written \,)`,
+		`{"labels":` + strings.Repeat("[", 9000) + strings.Repeat("]", 9000) + `}`:   `labels: holds lists or maps inside a list or a map`,
+		`{"labels":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + `}`: `is not a JSON object of options`,
 	} {
 		_, err := config.Load(config.Sources{JSON: json.RawMessage(raw)})
 		assert.EqualError(t, err, "collectors.elasticsearch: "+message, raw)

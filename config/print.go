@@ -34,6 +34,9 @@ func (c Config) Masked() []Setting {
 	return settings
 }
 
+// Address is where the server is, for messages: the URLs without logins, separated by commas.
+func (c Config) Address() string { return maskAddresses(c.URLs) }
+
 // Print writes every option, its value and where it came from, one on a line.
 func (c Config) Print(w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)

@@ -37,6 +37,7 @@ func TestSecretsAreNeverPrinted(t *testing.T) {
 			assert.NotContains(t, text, "68757368", verb)
 		}
 	}
+	assert.NotContains(t, c.Address(), "hush")
 	assert.Contains(t, fmt.Sprint(c), "run-id=seen")
 	assert.Contains(t, fmt.Sprint(c), "password=****")
 

@@ -68,7 +68,7 @@ func privileges(lacks map[string]string) object {
 	index := object{}
 	for name := range strings.SplitSeq(names, ",") {
 		may := map[string]bool{}
-		for _, privilege := range []string{"create_index", "create", "index", "read", "view_index_metadata", "delete", "delete_index"} {
+		for _, privilege := range []string{"create_doc", "auto_configure", "index", "read", "delete", "delete_index"} {
 			may[privilege] = lacks[name] != privilege
 		}
 		index[name] = may
@@ -127,7 +127,7 @@ func examine(t *testing.T, said answers) map[string]doctor.Finding {
 		return now
 	}}
 	found := map[string]doctor.Finding{}
-	for _, finding := range append(patient.Examine(t.Context()), patient.Logs(t.Context(), nil)) {
+	for _, finding := range patient.Examine(t.Context()) {
 		finding.Text = strings.ReplaceAll(finding.Text, server.URL, "http://es:9200")
 		found[finding.Check] = finding
 	}
@@ -152,8 +152,7 @@ func TestHealthyServer(t *testing.T) {
 	assert.Equal(t, doctor.Finding{
 		Check: "retention", Mark: doctor.Off, Text: "k6-metrics: no policy, samples stay until they are pruned", Fix: "k6es setup --retention 90d",
 	}, found["retention"])
-	assert.Equal(t, doctor.Off, found["logs"].Mark)
-	assert.Len(t, found, 10)
+	assert.Len(t, found, 9)
 }
 
 func TestFindings(t *testing.T) {
@@ -185,12 +184,16 @@ func TestFindings(t *testing.T) {
 
 		"no security": {with(answers{"/_security/user/_has_privileges": 405}), "credentials", doctor.OK, `the server asks for no login; user "k6" is not needed`, ""},
 		"may not write": {
-			with(answers{"/_security/user/_has_privileges": privileges(map[string]string{"k6-metrics-*": "create_index", "k6-runs": "index"})}),
-			"credentials", doctor.Wrong, `user "k6" may not write k6-metrics-*, k6-runs`, "grant create_index, index on them (docs/access.md has roles)",
+			with(answers{"/_security/user/_has_privileges": privileges(map[string]string{"k6-metrics-*": "create_doc", "k6-runs": "index"})}),
+			"credentials", doctor.Wrong, `user "k6" may not write k6-metrics-*, k6-runs`, "grant create_doc, index on them (docs/access.md has roles)",
 		},
 		"may not read": {
 			with(answers{"/_security/user/_has_privileges": privileges(map[string]string{"k6-series": "read"})}),
 			"credentials", doctor.Warning, `user "k6" may write, but not read k6-series: no runs, no comparisons`, "grant read on them (docs/access.md has roles)",
+		},
+		"samples are only added": {
+			with(answers{"/_security/user/_has_privileges": privileges(map[string]string{"k6-metrics-*": "index"})}),
+			"credentials", doctor.OK, `user "k6" may write k6-metrics-*, k6-runs, k6-series, k6-comparisons; delete runs; install templates`, "",
 		},
 		"may not set up": {
 			with(answers{"/_security/user/_has_privileges": privileges(map[string]string{"cluster": "x", "k6-runs": "delete"})}),
@@ -300,30 +303,6 @@ func TestDeadNode(t *testing.T) {
 	assert.Empty(t, doctor.Nodes(t.Context(), []string{dead.URL}, open), "a single one is looked at as the server")
 }
 
-func TestLogs(t *testing.T) {
-	t.Parallel()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch r.URL.Path {
-		case "/filebeat-*,logs-*/_count":
-			_, _ = io.WriteString(w, `{"count":1204332}`)
-		case "/empty/_count":
-			_, _ = io.WriteString(w, `{"count":0}`)
-		default:
-			w.WriteHeader(http.StatusForbidden)
-		}
-	}))
-	t.Cleanup(server.Close)
-	client, err := elastic.New(elastic.Config{URLs: []string{server.URL}})
-	require.NoError(t, err)
-	look := func(indices ...string) doctor.Finding {
-		return doctor.Patient{Client: client}.Logs(t.Context(), indices)
-	}
-	assert.Equal(t, doctor.Finding{Check: "logs", Mark: doctor.OK, Text: "filebeat-*,logs-*, 1,204,332 documents"}, look("filebeat-*", "logs-*"))
-	assert.Equal(t, doctor.Warning, look("empty").Mark)
-	assert.Equal(t, "empty has no documents", look("empty").Text)
-	assert.Equal(t, "not shown to this user", look("secret").Text)
-}
-
 // Every server can be looked at; a look leaves nothing behind.
 func TestRealServers(t *testing.T) {
 	t.Parallel()
@@ -337,7 +316,7 @@ func TestRealServers(t *testing.T) {
 		before := marks(t, patient)
 		assert.Equal(t, map[string]doctor.Mark{
 			"credentials": doctor.OK, "templates": doctor.Wrong, "indices": doctor.Off, "retention": doctor.Off,
-			"clock": doctor.OK, "blocks": doctor.OK, "new indices": doctor.OK, "logs": doctor.Off,
+			"clock": doctor.OK, "blocks": doctor.OK, "new indices": doctor.OK,
 		}, before)
 		var left []any
 		require.NoError(t, client.JSON(t.Context(), http.MethodGet, "/_cat/indices/"+prefix+"*?format=json", nil, &left))
@@ -366,7 +345,7 @@ func TestRealServers(t *testing.T) {
 func marks(t *testing.T, p doctor.Patient) map[string]doctor.Mark {
 	t.Helper()
 	found := map[string]doctor.Mark{}
-	for _, finding := range append(p.Examine(t.Context()), p.Logs(t.Context(), nil)) {
+	for _, finding := range p.Examine(t.Context()) {
 		assert.NotContains(t, finding.Text, "could not be looked at", finding.Check)
 		if finding.Check != "disk" && finding.Check != p.Server.Product {
 			found[finding.Check] = finding.Mark

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -36,6 +37,10 @@ func (p Patient) credentials(ctx context.Context) Finding {
 	if err == nil {
 		return finding
 	}
+	var answer *elastic.Error
+	if errors.As(err, &answer) && strings.Contains(answer.Reason, "unknown index privilege") {
+		return Finding{credentials, Off, "this version cannot tell what its users may do", ""}
+	}
 	if !unknown(err) {
 		return unseen(credentials, err)
 	}
@@ -57,19 +62,28 @@ func (p Patient) open() string {
 	return fmt.Sprintf("the server asks for no login; %s is not needed", p.Login)
 }
 
-// The privileges of Elasticsearch by what they are for.
+// The privileges of Elasticsearch by what they are for. Samples are only added; the other documents change.
 var (
-	writing    = []string{"create_index", "create", "index"}
-	reading    = []string{"read", "view_index_metadata"}
+	adding     = []string{"create_doc", "auto_configure"}
+	writing    = []string{"index", "auto_configure"}
+	reading    = []string{"read"}
 	deleting   = []string{"delete", "delete_index"}
 	installing = "manage_index_templates"
 )
+
+// toWrite is what is needed to write to an index of that name.
+func toWrite(name string) []string {
+	if strings.HasSuffix(name, "*") {
+		return adding
+	}
+	return writing
+}
 
 // privileges asks Elasticsearch ("Has privileges API").
 func (p Patient) privileges(ctx context.Context) (Finding, error) {
 	ask := map[string]any{
 		"cluster": []string{installing},
-		"index":   []any{map[string]any{"names": p.names(), "privileges": slices.Concat(writing, reading, deleting)}},
+		"index":   []any{map[string]any{"names": p.names(), "privileges": slices.Concat(adding, writing[:1], reading, deleting)}},
 	}
 	var answer struct {
 		User    string                     `json:"username"`
@@ -79,10 +93,10 @@ func (p Patient) privileges(ctx context.Context) (Finding, error) {
 	if err := p.Client.JSON(ctx, http.MethodGet, "/_security/user/_has_privileges", ask, &answer); err != nil {
 		return Finding{}, err
 	}
-	lacking := func(needed []string) (names, privileges []string) {
+	lacking := func(needed func(name string) []string) (names, privileges []string) {
 		for _, name := range p.names() {
 			before := len(privileges)
-			for _, privilege := range needed {
+			for _, privilege := range needed(name) {
 				if !answer.Index[name][privilege] {
 					privileges = append(privileges, privilege)
 				}
@@ -95,19 +109,19 @@ func (p Patient) privileges(ctx context.Context) (Finding, error) {
 		return names, slices.Compact(privileges)
 	}
 	may := []string{"may write " + strings.Join(p.names(), ", ")}
-	if names, privileges := lacking(writing); len(names) > 0 {
+	if names, privileges := lacking(toWrite); len(names) > 0 {
 		return Finding{
 			credentials, Wrong, fmt.Sprintf("%s may not write %s", who(answer.User), strings.Join(names, ", ")),
 			fmt.Sprintf("grant %s on them (docs/access.md has roles)", strings.Join(privileges, ", ")),
 		}, nil
 	}
-	if names, privileges := lacking(reading); len(names) > 0 {
+	if names, privileges := lacking(func(string) []string { return reading }); len(names) > 0 {
 		return Finding{
 			credentials, Warning, fmt.Sprintf("%s may write, but not read %s: no runs, no comparisons", who(answer.User), strings.Join(names, ", ")),
 			fmt.Sprintf("grant %s on them (docs/access.md has roles)", strings.Join(privileges, ", ")),
 		}, nil
 	}
-	if names, _ := lacking(deleting); len(names) == 0 {
+	if names, _ := lacking(func(string) []string { return deleting }); len(names) == 0 {
 		may = append(may, "delete runs")
 	}
 	if answer.Cluster[installing] {

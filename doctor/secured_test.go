@@ -16,7 +16,7 @@ import (
 )
 
 // What a login may do is told as it is by real servers with security: of the administrator, of one who may
-// write only other indices, and of one who may write but not read.
+// write only other indices, of one who may write but not read, and of one who may do what a run needs.
 func TestCredentialsOnSecuredServers(t *testing.T) {
 	t.Parallel()
 	const password = "Kn0wn-0nly-here-7351"
@@ -70,10 +70,17 @@ func TestCredentialsOnSecuredServers(t *testing.T) {
 				},
 				"k6doctor-writer": {
 					"k6doctor-*", map[string][]string{
-						servertest.SecuredElasticsearch: {"create_index", "create", "index"},
-						servertest.SecuredOpenSearch:    {"indices:admin/create", "indices:data/write/*"},
+						servertest.SecuredElasticsearch: {"auto_configure", "index"},
+						servertest.SecuredOpenSearch:    {"create_index", "index"},
 					},
 					doctor.Warning, "may write, but not read k6doctor-",
+				},
+				"k6doctor-ingest": {
+					"k6doctor-*", map[string][]string{
+						servertest.SecuredElasticsearch: {"auto_configure", "index", "read"},
+						servertest.SecuredOpenSearch:    {"create_index", "index", "read"},
+					},
+					doctor.OK, "may write k6doctor-metrics-*, k6doctor-runs, k6doctor-series, k6doctor-comparisons",
 				},
 			} {
 				if of.mapping == "" {
@@ -91,7 +98,7 @@ func TestCredentialsOnSecuredServers(t *testing.T) {
 				assert.Equal(t, test.mark, finding.Mark, finding.Text)
 				assert.Contains(t, finding.Text, test.text)
 				assert.True(t, strings.HasPrefix(finding.Text, `user "`+user+`"`), finding.Text)
-				assert.NotEmpty(t, finding.Fix)
+				assert.Equal(t, test.mark == doctor.OK, finding.Fix == "")
 			}
 			var left []any
 			require.NoError(t, admin.JSON(t.Context(), http.MethodGet, "/_cat/indices/"+prefix+"*?format=json", nil, &left))

@@ -38,7 +38,7 @@ func FuzzErrorAnswer(f *testing.F) {
 		}
 		err := client.CheckResponse(&http.Response{
 			StatusCode: status, Header: http.Header{"Retry-After": {after}}, Body: io.NopCloser(strings.NewReader(body)),
-			Request: &http.Request{Method: "POST", URL: &url.URL{Scheme: "http", Host: "es.example:9200", Path: "/_bulk"}},
+			Request: &http.Request{Method: http.MethodPost, URL: &url.URL{Scheme: "http", Host: "es.example:9200", Path: "/_bulk"}},
 		})
 		var answer *elastic.Error
 		require.ErrorAs(t, err, &answer)

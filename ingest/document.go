@@ -146,7 +146,7 @@ func (p *Pipeline) begin(dataset Dataset, time int64, first, last uint64, parts 
 		b = append(b, parts.url...)
 	}
 	b = append(b, p.identity...)
-	b = strconv.AppendInt(b, floorSecond(between(p.first, time)), 10)
+	b = strconv.AppendInt(b, elapsed(p.first, time), 10)
 	return append(b, parts.inner...)
 }
 

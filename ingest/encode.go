@@ -138,18 +138,14 @@ func floorSecond(ns int64) int64 {
 	return s
 }
 
-// between is the time from a to b. Times that lie further apart than nanoseconds can count are as far apart
-// as these can.
-func between(a, b int64) int64 {
-	d := b - a
-	switch {
-	case b >= a && d < 0:
-		return math.MaxInt64
-	case b < a && d >= 0:
-		return math.MinInt64
-	default:
-		return d
+// elapsed is the whole seconds from one time to another, as many as 32 bits hold. Times may lie further apart
+// than nanoseconds can count, but not seconds.
+func elapsed(from, to int64) int64 {
+	seconds := to/nanos - from/nanos
+	if math.MinInt32 < seconds && seconds < math.MaxInt32 {
+		return floorSecond(to - from)
 	}
+	return max(math.MinInt32, min(math.MaxInt32, seconds))
 }
 
 // appendTime appends a time in nanoseconds as 2026-11-22T12:43:56.567Z, cut to the millisecond.

@@ -86,7 +86,7 @@ func (r *CSVReader) next() (first int64, err error) {
 		return first, err
 	}
 	r.record = bytes.TrimSuffix(line, []byte{'\r'})
-	if !endsOpen(line, false) {
+	if bytes.IndexByte(line, '"') < 0 || !endsOpen(line, false) {
 		return first, nil
 	}
 	r.record = append([]byte(nil), line...)

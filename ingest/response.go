@@ -77,7 +77,7 @@ func (i *bulkItem) verdict() verdict {
 // parseBulk reads the answer to a bulk request of that many documents. It returns nil items when all
 // of them were created.
 func parseBulk(body []byte, docs int) ([]bulkItem, error) {
-	if bytes.HasPrefix(body, []byte(`{"errors":false`)) {
+	if bytes.HasPrefix(body, []byte(`{"errors":false,`)) || bytes.Equal(body, []byte(`{"errors":false}`)) {
 		return nil, nil
 	}
 	var answer struct {

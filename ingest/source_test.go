@@ -67,21 +67,22 @@ func TestSourceRecognisesByContent(t *testing.T) {
 		format  ingest.Format
 		samples int
 	}{
-		"plain":                     {text, ingest.FormatJSON, len(want)},
-		"gzip":                      {gzipped(t, text), ingest.FormatJSON, len(want)},
-		"gzip of two members":       {gzipped(t, text[:half], text[half:]), ingest.FormatJSON, len(want)},
-		"gzip with an empty member": {gzipped(t, nil, text, nil), ingest.FormatJSON, len(want)},
-		"zstd":                      {zstdCompressed(t, text), ingest.FormatJSON, len(want)},
-		"zstd of two frames":        {zstdCompressed(t, text[:half], text[half:]), ingest.FormatJSON, len(want)},
-		"byte order mark":           {append([]byte("\ufeff"), text...), ingest.FormatJSON, len(want)},
-		"white space first":         {append([]byte("\n \r\n"), text...), ingest.FormatJSON, len(want)},
-		"CSV":                       {csv, ingest.FormatCSV, len(want)},
-		"CSV in gzip":               {gzipped(t, csv), ingest.FormatCSV, len(want)},
-		"CSV in zstd":               {zstdCompressed(t, csv), ingest.FormatCSV, len(want)},
-		"CSV with a mark":           {append([]byte("\ufeff"), csv...), ingest.FormatCSV, len(want)},
-		"CSV of another order":      {[]byte("timestamp,metric_value,metric_name\n1795348800,1,vus\n"), ingest.FormatCSV, 1},
-		"one line":                  {[]byte(strings.TrimSpace(point(noon, "1", "{}"))), ingest.FormatJSON, 1},
-		"one metric only":           {[]byte(`{"type":"Metric","data":{"name":"m","type":"counter"},"metric":"m"}`), ingest.FormatJSON, 0},
+		"plain":                      {text, ingest.FormatJSON, len(want)},
+		"gzip":                       {gzipped(t, text), ingest.FormatJSON, len(want)},
+		"gzip of two members":        {gzipped(t, text[:half], text[half:]), ingest.FormatJSON, len(want)},
+		"gzip with an empty member":  {gzipped(t, nil, text, nil), ingest.FormatJSON, len(want)},
+		"zstd":                       {zstdCompressed(t, text), ingest.FormatJSON, len(want)},
+		"zstd of two frames":         {zstdCompressed(t, text[:half], text[half:]), ingest.FormatJSON, len(want)},
+		"zstd behind an empty frame": {append([]byte("\x5f\x2a\x4d\x18\x02\x00\x00\x00ab"), zstdCompressed(t, text)...), ingest.FormatJSON, len(want)}, // as pzstd writes it
+		"byte order mark":            {append([]byte("\ufeff"), text...), ingest.FormatJSON, len(want)},
+		"white space first":          {append([]byte("\n \r\n"), text...), ingest.FormatJSON, len(want)},
+		"CSV":                        {csv, ingest.FormatCSV, len(want)},
+		"CSV in gzip":                {gzipped(t, csv), ingest.FormatCSV, len(want)},
+		"CSV in zstd":                {zstdCompressed(t, csv), ingest.FormatCSV, len(want)},
+		"CSV with a mark":            {append([]byte("\ufeff"), csv...), ingest.FormatCSV, len(want)},
+		"CSV of another order":       {[]byte("timestamp,metric_value,metric_name\n1795348800,1,vus\n"), ingest.FormatCSV, 1},
+		"one line":                   {[]byte(strings.TrimSpace(point(noon, "1", "{}"))), ingest.FormatJSON, 1},
+		"one metric only":            {[]byte(`{"type":"Metric","data":{"name":"m","type":"counter"},"metric":"m"}`), ingest.FormatJSON, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

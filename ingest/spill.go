@@ -72,7 +72,11 @@ func (w *Writer) startSpiller() {
 func (w *Writer) spillAll() {
 	s := w.spill
 	defer close(s.done)
-	ticker := time.NewTicker(max(w.options.SpoolAfter/4, spillTick))
+	period := max(w.options.SpoolAfter/4, spillTick)
+	if w.options.SpoolAfter == 0 { // nothing is added: what is in the spool is only sent
+		period = time.Minute
+	}
+	ticker := time.NewTicker(period)
 	defer ticker.Stop()
 	for last := false; ; {
 		for b := w.due(last); b != nil; b = w.due(last) {

@@ -20,7 +20,7 @@ import (
 
 // aborts starts a run with on-error=abort, and returns where the error comes that ends the test.
 func aborts(t *testing.T, argument string) (*Output, chan error) {
-	o, _ := newOutput(t, argument+",on-error=abort,flush-period=10ms")
+	o, _ := newOutput(t, argument+",on-error=abort,flush-period=10ms,stop-timeout=300ms")
 	ended := make(chan error, 10)
 	o.SetTestRunStopCallback(func(err error) { ended <- err })
 	require.NoError(t, o.Start())
@@ -47,7 +47,7 @@ func TestAbortWhenDocumentsAreRefused(t *testing.T) {
 		return &ingesttest.ItemError{Status: http.StatusBadRequest, Type: "mapper_parsing_exception", Reason: "no"}
 	})
 	o, ended := aborts(t, server.url)
-	o.AddMetricSamples([]metrics.SampleContainer{samples.request(0)})
+	o.AddMetricSamples([]metrics.SampleContainer{samples.request(0), samples.request(time.Second)}) // of which one is whole
 	requireAbort(t, ended, "the server refused 1 documents (kept in ")
 	time.Sleep(2 * watchPeriod)
 	assert.Empty(t, ended, "once is enough")
@@ -59,7 +59,7 @@ func TestAbortWhenTheLoginIsRefused(t *testing.T) {
 	server, samples := newCluster(t), newRunSamples()
 	o, ended := aborts(t, server.url)
 	server.Always(ingesttest.Fault{Status: http.StatusUnauthorized})
-	o.AddMetricSamples([]metrics.SampleContainer{samples.request(0)})
+	o.AddMetricSamples([]metrics.SampleContainer{samples.request(0), samples.request(time.Second)}) // of which one is whole
 	requireAbort(t, ended, server.url+" answered 401")
 	require.NoError(t, o.Stop())
 }
@@ -67,7 +67,7 @@ func TestAbortWhenTheLoginIsRefused(t *testing.T) {
 func TestAbortWhenDocumentsAreLost(t *testing.T) {
 	t.Parallel()
 	server, samples := newCluster(t), newRunSamples()
-	o, ended := aborts(t, server.url+",spool-size=0,memory=2KiB,bulk-size=1KiB,stop-timeout=100ms")
+	o, ended := aborts(t, server.url+",spool-size=0,memory=2KiB,bulk-size=1KiB")
 	server.Always(ingesttest.Fault{Delay: ingesttest.Forever})
 	for i := range 100 {
 		o.AddMetricSamples([]metrics.SampleContainer{samples.request(time.Duration(i) * time.Second)})

@@ -28,6 +28,14 @@ type cluster struct {
 
 	mu       sync.Mutex
 	requests int
+	away     bool
+}
+
+// gone lets the server break every connection, or no more.
+func (c *cluster) gone(away bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.away = away
 }
 
 func newCluster(t testing.TB) *cluster {
@@ -42,7 +50,11 @@ func newCluster(t testing.TB) *cluster {
 func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.mu.Lock()
 	c.requests++
+	away := c.away
 	c.mu.Unlock()
+	if away {
+		panic(http.ErrAbortHandler)
+	}
 	switch {
 	case r.URL.Path == "/_bulk":
 		body, _ := io.ReadAll(r.Body) // before that nobody notices when the sender goes away

@@ -16,7 +16,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -138,7 +137,7 @@ func (o *Output) Description() string {
 	if server == "" {
 		server = "not asked yet"
 	}
-	address := strings.Join(o.config.URLs, ", ")
+	address := o.config.Address()
 	if o.client != nil {
 		address = o.client.URL()
 	}

@@ -107,11 +107,23 @@ func (c *Client) exchange(ctx context.Context, method, path, contentType string,
 	return got, err
 }
 
+// loginError says what to do about a login that Kibana does not take.
+type loginError struct{ answer error }
+
+// Error leaves out what the answer says to do, which is about the server.
+func (e *loginError) Error() string {
+	said, _, _ := strings.Cut(e.answer.Error(), ". ")
+	return said + ". Set K6_KIBANA_USER and K6_KIBANA_PASSWORD; without them, Kibana gets the login of the server"
+}
+
+// Unwrap returns the answer.
+func (e *loginError) Unwrap() error { return e.answer }
+
 // explain adds to an error answer what to do where that is another thing than for Elasticsearch.
 func explain(response *http.Response, err error) error {
 	switch status := response.StatusCode; {
 	case status == http.StatusUnauthorized:
-		return fmt.Errorf("%w. Kibana takes the login of the server; K6_KIBANA_USER and K6_KIBANA_PASSWORD give it one of its own", err)
+		return &loginError{err}
 	case status < http.StatusBadRequest:
 		to := response.Header.Get("Location")
 		if strings.Contains(to, "login") || strings.Contains(to, "auth") {

@@ -3,6 +3,7 @@ package kibana
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -10,7 +11,26 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/k6es/k6es/elastic"
+	"github.com/k6es/k6es/kibana/kibanatest"
 )
+
+// clientOf is a client of a fake Kibana that does not wait long.
+func clientOf(t *testing.T, fake *kibanatest.Kibana, config Config) *Client {
+	t.Helper()
+	config.Server.URLs = []string{fake.URL}
+	client, err := New(config)
+	require.NoError(t, err)
+	client.poll = time.Millisecond
+	return client
+}
+
+// rendered is what setup would import.
+func rendered(t *testing.T, prefix string, values Values) []Object {
+	t.Helper()
+	objects, _, err := Rendered(prefix, values)
+	require.NoError(t, err)
+	return objects
+}
 
 // TestStatus: what answers of real servers mean; those of versions that this was not run on are made from
 // their documentation.
@@ -18,47 +38,47 @@ func TestStatus(t *testing.T) {
 	t.Parallel()
 	const elsewhere = "Check K6_KIBANA_URL"
 	for name, test := range map[string]struct {
-		answer func(http.ResponseWriter)
+		answer kibanatest.Answer
 		want   string // Server.String, or a part of the error
 		state  string // where it is not ready
 	}{
-		"Kibana OSS 7.10.2": {status(200, green, "kbn-name", "vm"), "Kibana 7.10.2", ""},
-		"Kibana 7, red": {status(200, `{"version":{"number":"7.17.0"},"status":{"overall":{"state":"red"},"statuses":[`+
+		"Kibana OSS 7.10.2": {kibanatest.Says(200, kibanatest.Green, "kbn-name", "vm"), "Kibana 7.10.2", ""},
+		"Kibana 7, red": {kibanatest.Says(200, `{"version":{"number":"7.17.0"},"status":{"overall":{"state":"red"},"statuses":[`+
 			`{"id":"core:elasticsearch@7.17.0","state":"red","message":"Unable to connect"},{"id":"core:savedObjects@7.17.0","state":"green"}]}}`),
 			"Kibana 7.17.0", "elasticsearch is red: Unable to connect"},
-		"Kibana 8": {status(200, `{"name":"k","version":{"number":"8.19.1","build_flavor":"traditional"},"status":{"overall":`+
+		"Kibana 8": {kibanatest.Says(200, `{"name":"k","version":{"number":"8.19.1","build_flavor":"traditional"},"status":{"overall":`+
 			`{"level":"degraded","summary":"1 service is degraded"},"core":{"elasticsearch":{"level":"available"},"savedObjects":{"level":"available"}}}}`),
 			"Kibana 8.19.1", ""},
-		"Kibana 8, elasticsearch gone": {status(503, `{"version":{"number":"8.19.1"},"status":{"overall":{"level":"critical"},"core":`+
+		"Kibana 8, elasticsearch gone": {kibanatest.Says(503, `{"version":{"number":"8.19.1"},"status":{"overall":{"level":"critical"},"core":`+
 			`{"elasticsearch":{"level":"critical","summary":"no living connections"},"savedObjects":{"level":"available"}}}}`),
 			"Kibana 8.19.1", "elasticsearch is critical: no living connections"},
-		"OpenSearch Dashboards by header": {status(200, `{"version":{"number":"2.19.1"},"status":{"overall":{"state":"green"},"statuses":[]}}`,
+		"OpenSearch Dashboards by header": {kibanatest.Says(200, `{"version":{"number":"2.19.1"},"status":{"overall":{"state":"green"},"statuses":[]}}`,
 			"osd-name", "osd"), "OpenSearch Dashboards 2.19.1", ""},
-		"OpenSearch Dashboards by its parts": {status(200, `{"version":{"number":"1.0.0"},"status":{"overall":{"state":"green"},"statuses":[`+
+		"OpenSearch Dashboards by its parts": {kibanatest.Says(200, `{"version":{"number":"1.0.0"},"status":{"overall":{"state":"green"},"statuses":[`+
 			`{"id":"core:opensearch@1.0.0","state":"green"}]}}`), "OpenSearch Dashboards 1.0.0", ""},
-		"a snapshot":        {status(200, `{"version":{"number":"9.2.0-SNAPSHOT"},"status":{"overall":{"level":"available"}}}`), "Kibana 9.2.0", ""},
-		"too old":           {status(200, `{"version":{"number":"7.9.3"},"status":{"overall":{"state":"green"}}}`), "is Kibana 7.9.3; k6es needs Kibana 7.10.0 or later", ""},
-		"without a login":   {status(200, `{"status":{"overall":{"level":"available"}}}`), "tells its version only to those who log in", ""},
-		"wrong login":       {status(401, `{"statusCode":401,"error":"Unauthorized","message":"[security_exception] unable to authenticate"}`), "K6_KIBANA_USER", ""},
-		"login page":        {status(302, "", "Location", "/login?next=%2Fapi%2Fstatus"), "leads to a login page", ""},
-		"base path missing": {status(302, "", "Location", "/kb"), `leads to "/kb". Check K6_KIBANA_URL: it needs the base path`, ""},
-		"starting":          {status(503, "Kibana server is not ready yet"), "is not ready (Kibana server is not ready yet)", ""},
-		"starting, as page": {status(503, "<!DOCTYPE html><html>"), "is not ready (it starts)", ""},
-		"Elasticsearch": {status(405, `{"error":"Incorrect HTTP method for uri [/api/status] and method [GET], allowed: [POST]","status":405}`),
+		"a snapshot":        {kibanatest.Says(200, `{"version":{"number":"9.2.0-SNAPSHOT"},"status":{"overall":{"level":"available"}}}`), "Kibana 9.2.0", ""},
+		"too old":           {kibanatest.Says(200, `{"version":{"number":"7.9.3"},"status":{"overall":{"state":"green"}}}`), "is Kibana 7.9.3; k6es needs Kibana 7.10.0 or later", ""},
+		"without a login":   {kibanatest.Says(200, `{"status":{"overall":{"level":"available"}}}`), "tells its version only to those who log in", ""},
+		"wrong login":       {kibanatest.Says(401, `{"statusCode":401,"error":"Unauthorized","message":"[security_exception] unable to authenticate"}`), "K6_KIBANA_USER", ""},
+		"login page":        {kibanatest.Says(302, "", "Location", "/login?next=%2Fapi%2Fstatus"), "leads to a login page", ""},
+		"base path missing": {kibanatest.Says(302, "", "Location", "/kb"), `leads to "/kb". Check K6_KIBANA_URL: it needs the base path`, ""},
+		"starting":          {kibanatest.Says(503, "Kibana server is not ready yet"), "is not ready (Kibana server is not ready yet)", ""},
+		"starting, as page": {kibanatest.Says(503, "<!DOCTYPE html><html>"), "is not ready (it starts)", ""},
+		"Elasticsearch": {kibanatest.Says(405, `{"error":"Incorrect HTTP method for uri [/api/status] and method [GET], allowed: [POST]","status":405}`),
 			elsewhere, ""},
-		"a web page": {status(200, "<html>hello</html>"), elsewhere, ""},
-		"other JSON": {status(200, `{"ok":true}`), elsewhere, ""},
-		"not found":  {status(404, "not here"), elsewhere, ""},
-		"no number":  {status(200, `{"version":{"number":"seven"},"status":{"overall":{"state":"green"}}}`), elsewhere, ""},
+		"a web page": {kibanatest.Says(200, "<html>hello</html>"), elsewhere, ""},
+		"other JSON": {kibanatest.Says(200, `{"ok":true}`), elsewhere, ""},
+		"not found":  {kibanatest.Says(404, "not here"), elsewhere, ""},
+		"no number":  {kibanatest.Says(200, `{"version":{"number":"seven"},"status":{"overall":{"state":"green"}}}`), elsewhere, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			fake := newFake(t)
-			fake.status = []func(http.ResponseWriter){test.answer}
-			server, err := fake.client(Config{}).Status(t.Context())
+			fake := kibanatest.New(t, "")
+			fake.Status = []kibanatest.Answer{test.answer}
+			server, err := clientOf(t, fake, Config{}).Status(t.Context())
 			if err != nil {
 				assert.ErrorContains(t, err, test.want)
-				assert.ErrorContains(t, err, fake.url)
+				assert.ErrorContains(t, err, fake.URL)
 				return
 			}
 			assert.Equal(t, test.want, server.String())
@@ -70,13 +90,13 @@ func TestStatus(t *testing.T) {
 
 func TestWait(t *testing.T) {
 	t.Parallel()
-	starting := status(503, "Kibana server is not ready yet")
+	starting := kibanatest.Says(503, "Kibana server is not ready yet")
 	t.Run("until it is ready", func(t *testing.T) {
 		t.Parallel()
-		fake := newFake(t)
-		fake.status = []func(http.ResponseWriter){starting, starting, status(200, green)}
+		fake := kibanatest.New(t, "")
+		fake.Status = []kibanatest.Answer{starting, starting, kibanatest.Says(200, kibanatest.Green)}
 		told := 0
-		server, err := fake.client(Config{}).Wait(t.Context(), time.Minute, false, func(why error) {
+		server, err := clientOf(t, fake, Config{}).Wait(t.Context(), time.Minute, false, func(why error) {
 			told++
 			assert.ErrorContains(t, why, "not ready yet")
 		})
@@ -86,9 +106,9 @@ func TestWait(t *testing.T) {
 	})
 	t.Run("no longer than asked", func(t *testing.T) {
 		t.Parallel()
-		fake := newFake(t)
-		fake.status = []func(http.ResponseWriter){starting}
-		_, err := fake.client(Config{}).Wait(t.Context(), 20*time.Millisecond, false, func(error) {})
+		fake := kibanatest.New(t, "")
+		fake.Status = []kibanatest.Answer{starting}
+		_, err := clientOf(t, fake, Config{}).Wait(t.Context(), 20*time.Millisecond, false, func(error) {})
 		assert.ErrorContains(t, err, "is not ready (Kibana server is not ready yet) after 20ms")
 	})
 	t.Run("not for nobody", func(t *testing.T) {
@@ -110,17 +130,17 @@ func TestWait(t *testing.T) {
 	})
 	t.Run("not after an interrupt", func(t *testing.T) {
 		t.Parallel()
-		fake := newFake(t)
-		fake.status = []func(http.ResponseWriter){starting}
+		fake := kibanatest.New(t, "")
+		fake.Status = []kibanatest.Answer{starting}
 		ctx, cancel := context.WithCancel(t.Context())
-		_, err := fake.client(Config{}).Wait(ctx, time.Hour, false, func(error) { cancel() })
+		_, err := clientOf(t, fake, Config{}).Wait(ctx, time.Hour, false, func(error) { cancel() })
 		assert.ErrorIs(t, err, context.Canceled)
 	})
 	t.Run("not for a wrong login", func(t *testing.T) {
 		t.Parallel()
-		fake := newFake(t)
-		fake.status = []func(http.ResponseWriter){status(401, "{}")}
-		client := fake.client(Config{Server: login("reader", "secret")})
+		fake := kibanatest.New(t, "")
+		fake.Status = []kibanatest.Answer{kibanatest.Says(401, "{}")}
+		client := clientOf(t, fake, Config{Server: elastic.Config{User: "reader", Password: "secret"}})
 		_, err := client.Wait(t.Context(), time.Hour, true, func(error) { t.Error("it waits") })
 		assert.ErrorContains(t, err, `wrong user or password for "reader"`)
 	})
@@ -128,33 +148,32 @@ func TestWait(t *testing.T) {
 
 func TestSpaces(t *testing.T) {
 	t.Parallel()
-	fake := newFake(t)
+	fake := kibanatest.New(t, "")
 	server := Server{Product: Kibana}
-	require.NoError(t, fake.client(Config{Space: "load"}).CheckSpace(t.Context(), server))
-	require.NoError(t, fake.client(Config{Space: "default"}).CheckSpace(t.Context(), server))
-	assert.ErrorContains(t, fake.client(Config{Space: "none"}).CheckSpace(t.Context(), server), `has no space "none"`)
-	assert.ErrorContains(t, fake.client(Config{Space: "load"}).CheckSpace(t.Context(), Server{Product: OpenSearchDashboards}), "--kibana-tenant")
+	require.NoError(t, clientOf(t, fake, Config{Space: "load"}).CheckSpace(t.Context(), server))
+	require.NoError(t, clientOf(t, fake, Config{Space: "default"}).CheckSpace(t.Context(), server))
+	assert.ErrorContains(t, clientOf(t, fake, Config{Space: "none"}).CheckSpace(t.Context(), server), `has no space "none"`)
+	assert.ErrorContains(t, clientOf(t, fake, Config{Space: "load"}).CheckSpace(t.Context(), Server{Product: OpenSearchDashboards}), "--kibana-tenant")
 }
 
 // TestImportWhereItBelongs: base path, space, tenant, and both kinds of header.
 func TestImportWhereItBelongs(t *testing.T) {
 	t.Parallel()
-	fake := newFake(t)
-	fake.base = "/kb"
-	fake.header = map[string]string{"kbn-xsrf": "k6es", "osd-xsrf": "k6es", "securitytenant": "team"}
+	fake := kibanatest.New(t, "/kb")
+	fake.Header = map[string]string{"kbn-xsrf": "k6es", "osd-xsrf": "k6es", "securitytenant": "team"}
 	objects := rendered(t, "", nil)
-	require.NoError(t, fake.client(Config{Space: "load", Tenant: "team"}).Import(t.Context(), objects))
-	assert.Len(t, fake.objects, len(objects))
+	require.NoError(t, clientOf(t, fake, Config{Space: "load", Tenant: "team"}).Import(t.Context(), objects))
+	assert.Equal(t, len(objects), fake.Len())
 }
 
 func TestImportFailures(t *testing.T) {
 	t.Parallel()
-	fake := newFake(t)
-	fake.refuse = map[string]string{"visualization:k6-run-about": "missing_references"}
+	fake := kibanatest.New(t, "")
+	fake.Refuse = map[string]string{"visualization:k6-run-about": "missing_references"}
 	objects := rendered(t, "", nil)
-	err := fake.client(Config{}).Import(t.Context(), objects)
-	assert.EqualError(t, err, fake.url+` did not take visualization:k6-run-about ("k6 · Run: about"): missing references index-pattern:gone`)
-	assert.Len(t, fake.objects, len(objects)-1, "the others are there")
+	err := clientOf(t, fake, Config{}).Import(t.Context(), objects)
+	assert.EqualError(t, err, fake.URL+` did not take visualization:k6-run-about ("k6 · Run: about"): missing references index-pattern:gone`)
+	assert.Equal(t, len(objects)-1, fake.Len(), "the others are there")
 }
 
 func TestImportAnswers(t *testing.T) {
@@ -181,8 +200,8 @@ func TestImportAnswers(t *testing.T) {
 
 func TestCheck(t *testing.T) {
 	t.Parallel()
-	fake := newFake(t)
-	client := fake.client(Config{})
+	fake := kibanatest.New(t, "")
+	client := clientOf(t, fake, Config{})
 	objects := rendered(t, "", nil)
 	server := Server{Product: Kibana, Version: elastic.Version{Major: 7, Minor: 10, Patch: 2}}
 	states := func(server Server) map[State]int {
@@ -199,12 +218,12 @@ func TestCheck(t *testing.T) {
 	require.NoError(t, client.Import(t.Context(), objects))
 	assert.Equal(t, map[State]int{Current: len(objects)}, states(server), "all is there")
 
-	fake.edit("dashboard:k6-run", func(saved *SavedObject) { saved.Attributes["title"] = "mine" })
-	fake.edit("dashboard:k6-runs", func(saved *SavedObject) { // what Kibana itself adds on saving
-		saved.Attributes["version"], saved.Attributes["hits"] = 1, 0
+	fake.Edit("dashboard:k6-run", func(attributes map[string]any) { attributes["title"] = "mine" })
+	fake.Edit("dashboard:k6-runs", func(attributes map[string]any) { // what Kibana itself adds on saving
+		attributes["version"], attributes["hits"] = 1, 0
 	})
-	fake.edit("index-pattern:k6-series", func(saved *SavedObject) { saved.Attributes["fields"] = "[]" })
-	delete(fake.objects, "index-pattern:k6-comparisons")
+	fake.Edit("index-pattern:k6-series", func(attributes map[string]any) { attributes["fields"] = "[]" })
+	fake.Delete("index-pattern:k6-comparisons")
 	assert.Equal(t, map[State]int{Current: len(objects) - 3, Differs: 2, Missing: 1}, states(server))
 	assert.Equal(t, map[State]int{Present: len(objects) - 1, Missing: 1}, states(Server{Product: Kibana, Version: elastic.Version{Major: 8}}))
 
@@ -219,21 +238,20 @@ func TestCheck(t *testing.T) {
 
 func TestExportAnswers(t *testing.T) {
 	t.Parallel()
-	for name, answer := range map[string]func(http.ResponseWriter){
-		"the server said 400":         status(400, `{"statusCode":400,"message":"the server said 400"}`),
-		"with what is no JSON":        status(400, `<html>`),
-		"answered 500":                status(500, `{"message":"broken"}`),
-		"is not the expected JSON":    status(200, "{\n"),
-		"may not POST /api/saved_obj": status(403, `{"message":"Unable to get dashboard"}`),
+	for name, answer := range map[string]kibanatest.Answer{
+		"the server said 400":         kibanatest.Says(400, `{"statusCode":400,"message":"the server said 400"}`),
+		"with what is no JSON":        kibanatest.Says(400, `<html>`),
+		"answered 500":                kibanatest.Says(500, `{"message":"broken"}`),
+		"is not the expected JSON":    kibanatest.Says(200, "{\n"),
+		"may not POST /api/saved_obj": kibanatest.Says(403, `{"message":"Unable to get dashboard"}`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			fake := newFake(t)
-			fake.base = "/never"
-			client := fake.client(Config{})
-			server := newAnswering(t, answer)
-			client.server = server
-			_, err := client.Export(t.Context(), []string{"dashboard:a"}, false)
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { answer(w) }))
+			defer server.Close()
+			client, err := New(Config{Server: elastic.Config{URLs: []string{server.URL}}})
+			require.NoError(t, err)
+			_, err = client.Export(t.Context(), []string{"dashboard:a"}, false)
 			assert.ErrorContains(t, err, name)
 		})
 	}

@@ -1,6 +1,7 @@
 package kibana
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -164,7 +165,7 @@ func foldVisualization(attributes map[string]any) error {
 		agg, _ := agg.(map[string]any)
 		aggParams, _ := agg["params"].(map[string]any)
 		if input, ok := aggParams["json"].(map[string]any); ok {
-			text, err := json.Marshal(input)
+			text, err := compact(input)
 			if err != nil {
 				return err
 			}
@@ -193,12 +194,21 @@ func foldText(tree map[string]any, path string) error {
 		inner, _ := value.(map[string]any)
 		return foldText(inner, rest)
 	}
-	text, err := json.Marshal(value)
+	text, err := compact(value)
 	if err != nil {
 		return err
 	}
 	tree[key] = string(text)
 	return nil
+}
+
+// compact is JSON without spaces, in which <, > and & are themselves.
+func compact(value any) ([]byte, error) {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(value)
+	return bytes.TrimRight(out.Bytes(), "\n"), err
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -2,7 +2,6 @@ package kibana
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 )
 
@@ -86,11 +85,7 @@ func inline(value any) ([]byte, error) {
 	case []any:
 		return inlineAll('[', ']', len(value), func(i int) ([]byte, error) { return inline(value[i]) })
 	default:
-		var out bytes.Buffer
-		encoder := json.NewEncoder(&out)
-		encoder.SetEscapeHTML(false)
-		err := encoder.Encode(value)
-		return bytes.TrimRight(out.Bytes(), "\n"), err
+		return compact(value)
 	}
 }
 

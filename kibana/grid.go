@@ -59,8 +59,11 @@ func (p panel) written() map[string]any {
 	return out
 }
 
-// withoutPanels returns the dashboard without the panels whose objects are gone.
+// withoutPanels returns the object, if it is a dashboard, without the panels whose objects are gone.
 func (o Object) withoutPanels(gone map[string][]string) Object {
+	if o.Type != Dashboard {
+		return o
+	}
 	panels := readPanels(o.Attributes["panelsJSON"])
 	for i := 0; i < len(panels); {
 		if _, broken := gone[panels[i].target]; !broken {

@@ -1,5 +1,10 @@
 package kibana
 
+import (
+	"slices"
+	"strings"
+)
+
 // Roles of the team's own production logs, as files name them: ${level} stands for whatever field of the
 // logs says how grave a line is. Probing the logs finds the values (package logs); what they do not have
 // is left out (see Render).
@@ -33,8 +38,6 @@ const (
 	// errors of all responses, or, where there is no status, errors of all lines.
 	LogsFailures   = "failures"
 	LogsFailuresOf = "failures_of"
-	// LogsChosen is empty where logs were chosen: a line of Markdown that ends with it is only there then.
-	LogsChosen = "logs"
 )
 
 // Roles lists every name that a placeholder may have.
@@ -42,6 +45,26 @@ func Roles() []string {
 	return []string{
 		LogsIndex, LogsPattern, LogsFields, LogsTime, LogsLevel, LogsMessage, LogsHost, LogsService, LogsRoute,
 		LogsStatus, LogsLatency, LogsLatencyFactor, LogsLevelText, LogsMessageText, LogsHostText, LogsServiceText,
-		LogsRouteText, LogsErrors, LogsWarnings, LogsServerErrors, LogsFailures, LogsFailuresOf, LogsChosen,
+		LogsRouteText, LogsErrors, LogsWarnings, LogsServerErrors, LogsFailures, LogsFailuresOf,
 	}
+}
+
+// fieldsBehind tells, for people, which fields of the logs roles come from, each once.
+func fieldsBehind(roles []string) []string {
+	var fields []string
+	for _, role := range roles {
+		field, _, _ := strings.Cut(role, "_") // latency_factor, level_text
+		switch role {
+		case LogsErrors, LogsWarnings:
+			field = LogsLevel
+		case LogsServerErrors:
+			field = LogsStatus
+		case LogsFailures, LogsFailuresOf:
+			field = LogsLevel + " or " + LogsStatus
+		}
+		if !slices.Contains(fields, field) {
+			fields = append(fields, field)
+		}
+	}
+	return fields
 }

@@ -15,7 +15,7 @@ import (
 // LogValues are the values of the placeholders for logs of a shape. The index pattern is one that Kibana
 // has, or, if it is the zero value, ours with the index prefix, which then becomes one of the objects.
 func LogValues(shape logs.Shape, pattern Pattern, prefix string) (Values, error) {
-	values := Values{LogsIndex: shape.Pattern, LogsPattern: pattern.ID, LogsChosen: ""}
+	values := Values{LogsIndex: shape.Pattern, LogsPattern: pattern.ID}
 	if pattern.ID == "" {
 		fields, err := json.Marshal(shape.KibanaFields())
 		if err != nil {

@@ -27,7 +27,7 @@ var someLogs = kibana.Values{
 	"level": "log.level", "message": "message.keyword", "message_text": "message", "host": "host.name",
 	"service": "service.name", "route": "url.path", "status": "http.response.status_code",
 	"latency": "event.duration", "latency_factor": "0.000001",
-	"errors": "log.level:(error or fatal)", "warnings": "log.level:warn", "logs": "",
+	"errors": "log.level:(error or fatal)", "warnings": "log.level:warn",
 }
 
 // everything is what setup would import where all roles have values.
@@ -143,7 +143,7 @@ func TestPanelsDoNotOverlap(t *testing.T) {
 	t.Parallel()
 	// Without logs, and with logs that have nothing but a time, others share the place of what is left out.
 	for name, values := range map[string]kibana.Values{
-		"all": someLogs, "none": nil, "few": {"index": "x", "pattern": "k6-logs", "fields": "[]", "time": "t", "logs": "", "message_text": "m"},
+		"all": someLogs, "none": nil, "few": {"index": "x", "pattern": "k6-logs", "fields": "[]", "time": "t", "message_text": "m"},
 	} {
 		objects, _, err := kibana.Rendered("", values)
 		require.NoError(t, err)

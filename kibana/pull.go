@@ -23,7 +23,7 @@ func Pull(objects []Object, saved map[string]SavedObject, prefix string, values 
 	for i, object := range objects {
 		prefixed[i] = object.WithPrefix(prefix)
 	}
-	rendered, _ := Render(slices.Clone(prefixed), values)
+	rendered, _ := Render(slices.Clone(prefixed), values, sortedKeys(saved)...)
 	byKey := map[string]Object{}
 	for _, object := range rendered {
 		byKey[object.Key()] = object

@@ -24,13 +24,13 @@ type LeftOut struct {
 // String says it in one line.
 func (l LeftOut) String() string {
 	what := l.Object.Title()
-	if what == "" {
+	if what == "" || placeholder.MatchString(what) {
 		what = l.Object.Key()
 	}
 	if l.Part != "" {
 		what += ", " + l.Part
 	}
-	return fmt.Sprintf("%s: the logs have no %s", what, strings.Join(l.Roles, " and no "))
+	return fmt.Sprintf("%s: the logs have no %s", what, strings.Join(fieldsBehind(l.Roles), " and no "))
 }
 
 var placeholder = regexp.MustCompile(`\$\{([a-z_]+)\}`)
@@ -41,9 +41,10 @@ var separable = []string{"annotations", "columns", "controls", "markdown", "seri
 
 // Render puts values for the placeholders into objects. What needs a role that has none is left out: an
 // element of a separable list alone, else the whole object, with what shows it. The panels beside one that
-// is gone share its width. Objects come with their prefix already (see WithPrefix), as a value is
+// is gone share its width, and links to it go too, unless Kibana has it from an earlier setup: there lists
+// keys of such dashboards. Objects come with their prefix already (see WithPrefix), as a value is
 // not to be changed any more.
-func Render(objects []Object, values Values) ([]Object, []LeftOut) {
+func Render(objects []Object, values Values, there ...string) ([]Object, []LeftOut) {
 	var kept []Object
 	var left []LeftOut
 	gone := map[string][]string{} // keys of objects that are left out → roles that they lack
@@ -53,7 +54,9 @@ func Render(objects []Object, values Values) ([]Object, []LeftOut) {
 		rendered := Object{Type: object.Type, ID: object.ID, Attributes: attributes}
 		if len(r.lacking) > 0 {
 			gone[object.Key()] = slices.Sorted(maps.Keys(r.lacking))
-			left = append(left, LeftOut{Object: object, Roles: gone[object.Key()]})
+			if !slices.Equal(gone[object.Key()], []string{LogsFields}) { // the team has an index pattern of its own
+				left = append(left, LeftOut{Object: object, Roles: gone[object.Key()]})
+			}
 			continue
 		}
 		for _, part := range r.parts {
@@ -63,35 +66,11 @@ func Render(objects []Object, values Values) ([]Object, []LeftOut) {
 		kept = append(kept, rendered)
 	}
 	kept, more := withoutBroken(kept, gone)
+	kept = withoutOrphans(kept, objects, gone)
+	for i, object := range kept {
+		kept[i] = object.withoutPanels(gone).withoutLinks(gone, there)
+	}
 	return kept, append(left, more...)
-}
-
-// withoutBroken leaves out objects that need one that is gone, and panels that show one.
-func withoutBroken(objects []Object, gone map[string][]string) ([]Object, []LeftOut) {
-	var left []LeftOut
-	for again := true; again; {
-		again = false
-		objects = slices.DeleteFunc(objects, func(object Object) bool {
-			if object.Type == Dashboard {
-				return false
-			}
-			for _, target := range object.References() {
-				if roles, broken := gone[target]; broken {
-					gone[object.Key()] = roles
-					left = append(left, LeftOut{Object: object, Roles: roles})
-					again = true
-					return true
-				}
-			}
-			return false
-		})
-	}
-	for i, object := range objects {
-		if object.Type == Dashboard {
-			objects[i] = object.withoutPanels(gone)
-		}
-	}
-	return objects, left
 }
 
 // renderer fills in the placeholders of one object.
@@ -162,7 +141,7 @@ func partName(element any, i int) string {
 		}
 	}
 	if text, ok := element.(string); ok {
-		return placeholder.ReplaceAllString(text, "$1")
+		return strings.TrimSuffix(placeholder.ReplaceAllString(text, "$1"), "_text")
 	}
 	return fmt.Sprintf("part %d", i+1)
 }

@@ -29,18 +29,18 @@ func Objects() ([]Object, error) {
 }
 
 // Rendered returns the objects as they belong into Kibana, for an index prefix and the logs of a team (nil:
-// none were chosen), and what was left out.
-func Rendered(prefix string, values Values) ([]Object, []LeftOut, error) {
+// none were chosen), and what was left out. What is there already is as for Render.
+func Rendered(prefix string, values Values, there ...string) ([]Object, []LeftOut, error) {
 	objects, err := Objects()
 	if err != nil {
 		return nil, nil, err
 	}
-	return Complete(objects, prefix, values)
+	return Complete(objects, prefix, values, there...)
 }
 
 // Complete makes of objects as their files hold them what belongs into Kibana: with field lists, with the
 // prefix, and rendered.
-func Complete(objects []Object, prefix string, values Values) ([]Object, []LeftOut, error) {
+func Complete(objects []Object, prefix string, values Values, there ...string) ([]Object, []LeftOut, error) {
 	complete := make([]Object, len(objects))
 	for i, object := range objects {
 		object, err := object.withFields()
@@ -49,7 +49,7 @@ func Complete(objects []Object, prefix string, values Values) ([]Object, []LeftO
 		}
 		complete[i] = object.WithPrefix(prefix)
 	}
-	complete, left := Render(complete, values)
+	complete, left := Render(complete, values, there...)
 	return complete, left, nil
 }
 

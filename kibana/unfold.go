@@ -16,6 +16,9 @@ func Unfold(saved SavedObject) (Object, error) {
 		u.references[reference.Name] = reference.key()
 	}
 	attributes := maps.Clone(saved.Attributes)
+	if attributes == nil {
+		attributes = map[string]any{}
+	}
 	for _, path := range texts[saved.Type] {
 		if err := unfoldText(attributes, path); err != nil {
 			return o, fmt.Errorf("%s: %s: %w", o.Key(), path, err)

@@ -131,29 +131,29 @@ func (c *chooser) aggregate(field string) (name, note string) {
 	if c.mapping.aggregatableEverywhere(field) {
 		return field, ""
 	}
-	options := append([]string{field}, c.mapping.subfields(field)...)
-	best, most := "", 0
-	for _, option := range options {
-		lines := 0
-		for _, d := range c.documents {
-			if _, has := d.values[field]; has && c.mapping.has(option, d.index) && c.mapping.aggregatable(option, d.index) {
-				lines++
-			}
-		}
-		if lines > most {
-			best, most = option, lines
+	below := c.mapping.subfields(field)
+	itself, others := 0, 0
+	for _, d := range c.documents {
+		switch _, has := d.values[field]; {
+		case !has:
+		case c.mapping.aggregatable(field, d.index):
+			itself++
+		default:
+			others++
 		}
 	}
 	switch {
-	case best == "" && len(c.documents) == 0 && len(options) > 1:
-		return options[1], ""
-	case best == "" || len(c.mapping.Fields[field]) == 1:
-		return best, ""
-	case best == field:
-		return best, fmt.Sprintf("%s is %s: Kibana warns of the indices where it is text, and leaves them out of tables. "+
-			"Leave them out of --logs-index, or index them anew", field, c.mapping.places(field))
+	case len(c.mapping.Fields[field]) == 1 && itself == 0:
+		if len(below) > 0 {
+			return below[0], ""
+		}
+		return "", ""
+	case itself >= others || len(below) == 0:
+		return field, fmt.Sprintf("%s is %s: Kibana warns of the indices where it cannot be counted by, and leaves them out of "+
+			"tables. Leave them out of --logs-index, or index them anew", field, c.mapping.places(field))
 	default:
-		return best, fmt.Sprintf("%s is %s: tables by it leave out the lines where there is no %s", field, c.mapping.places(field), best)
+		return below[0], fmt.Sprintf("%s is %s: tables by it leave out the lines where there is no %s",
+			field, c.mapping.places(field), below[0])
 	}
 }
 
@@ -226,16 +226,6 @@ func (c *chooser) complements(choice Choice) []Choice {
 	return found
 }
 
-// has tells whether an index has the field.
-func (m mapping) has(field, index string) bool {
-	for _, c := range m.Fields[field] {
-		if len(c.Indices) == 0 || slices.Contains(c.Indices, index) {
-			return true
-		}
-	}
-	return false
-}
-
 // fit is the share of values that look like the role; 1 where there are none to look at.
 func fit(role Role, values []any) float64 {
 	if len(values) == 0 {
@@ -278,7 +268,8 @@ func isLevel(value any) bool {
 // isMessage is false for a whole line of JSON, whose parts are in fields of their own.
 func isMessage(value any) bool {
 	text, ok := value.(string)
-	return ok && !(strings.HasPrefix(text, "{") && strings.HasSuffix(strings.TrimSpace(text), "}"))
+	whole := strings.HasPrefix(text, "{") && strings.HasSuffix(strings.TrimSpace(text), "}")
+	return ok && !whole
 }
 
 func isName(value any) bool {

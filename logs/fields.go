@@ -83,14 +83,17 @@ func (m mapping) isObject(field string) bool {
 	return true
 }
 
-// parent is the field that a multi-field such as message.keyword belongs to; empty for any other field.
+// parent is the field that a multi-field such as message.keyword belongs to; empty for any other field,
+// such as host.name, where host itself is an object at least somewhere.
 func (m mapping) parent(field string) string {
 	at := strings.LastIndexByte(field, '.')
-	if at < 0 {
+	if at < 0 || len(m.Fields[field[:at]]) == 0 {
 		return ""
 	}
-	if _, known := m.Fields[field[:at]]; !known || m.isObject(field[:at]) {
-		return ""
+	for esType := range m.Fields[field[:at]] {
+		if kindOf(esType) == kindObject {
+			return ""
+		}
 	}
 	return field[:at]
 }

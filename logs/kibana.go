@@ -78,9 +78,10 @@ func (m mapping) kibanaField(name string) KibanaField {
 	return field
 }
 
+// subType goes by names as Kibana does: what is below a field that has a value is taken for its multi-field.
 func (m mapping) subType(name string) *SubType {
-	if parent := m.parent(name); parent != "" {
-		return &SubType{Multi: &Multi{Parent: parent}}
+	if at := strings.LastIndexByte(name, '.'); at > 0 && len(m.Fields[name[:at]]) > 0 && !m.isObject(name[:at]) {
+		return &SubType{Multi: &Multi{Parent: name[:at]}}
 	}
 	for at := strings.LastIndexByte(name, '.'); at > 0; at = strings.LastIndexByte(name[:at], '.') {
 		if _, nested := m.Fields[name[:at]]["nested"]; nested {

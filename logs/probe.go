@@ -84,7 +84,7 @@ func Probe(ctx context.Context, client Client, pattern string, overrides Overrid
 // check refuses what cannot be probed.
 func (c *chooser) check(pattern string, overrides Overrides) error {
 	if len(c.mapping.Indices) == 0 {
-		return fmt.Errorf("no index is called %s: is the pattern right, and may this user read them?", pattern)
+		return fmt.Errorf("no index is called %s, or this user may not see it", pattern)
 	}
 	for _, role := range Roles() {
 		field, given := overrides.Fields[role]

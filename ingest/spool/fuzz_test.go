@@ -55,7 +55,7 @@ func FuzzScanner(f *testing.F) {
 			}
 			require.NoError(t, err)
 			again := append(appendHeader(nil, &record), record.Body...)
-			require.Equal(t, h.Record.Documents, record.Documents)
+			require.Equal(t, h.Documents, record.Documents)
 			parsed, ok := parseHeader(again)
 			require.True(t, ok)
 			require.Equal(t, h, parsed)

@@ -5,20 +5,22 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 )
 
 // Empty says for what the answer to a search has no data: an aggregation without a bucket or a value, a
 // field that no document has, or the whole search; nil if all has data. Of an aggregation within buckets it
-// is enough that one bucket has a value.
-func Empty(search Search, answer []byte) error {
+// is enough that one bucket has a value. Rare fields may be missing in all documents.
+func Empty(search Search, answer []byte, rare ...string) error {
 	var got struct {
-		TimedOut bool `json:"timed_out"`
-		Shards   struct{ Failed int }
+		TimedOut bool                 `json:"timed_out"`
+		Shards   struct{ Failed int } `json:"_shards"`
 		Hits     struct {
 			Total struct{ Value int }
 			Hits  []struct {
 				Source map[string]any `json:"_source"`
+				Fields map[string]any
 			}
 		}
 		Aggregations map[string]any
@@ -38,11 +40,12 @@ func Empty(search Search, answer []byte) error {
 	}
 	var errs []error
 	if size, isNumber := body["size"].(float64); !isNumber || size > 0 {
-		sources := make([]map[string]any, len(got.Hits.Hits))
-		for i, hit := range got.Hits.Hits {
-			sources[i] = hit.Source
+		var sources, values []map[string]any
+		for _, hit := range got.Hits.Hits {
+			sources, values = append(sources, hit.Source), append(values, hit.Fields)
 		}
-		errs = append(errs, emptyColumns(body["_source"], sources)...)
+		errs = append(errs, emptyColumns(body["_source"], sources, rare)...)
+		errs = append(errs, emptyColumns(body["docvalue_fields"], values, rare)...)
 	}
 	return errors.Join(append(errs, emptyAggs(aggsOf(body), []map[string]any{got.Aggregations}, "")...)...)
 }
@@ -55,26 +58,36 @@ func aggsOf(body map[string]any) map[string]any {
 }
 
 // emptyColumns names the fields that none of the documents has.
-func emptyColumns(wanted any, sources []map[string]any) []error {
-	columns, _ := wanted.([]any)
-	if name, isText := wanted.(string); isText {
-		columns = []any{name}
-	}
-	if filter, isFilter := wanted.(map[string]any); isFilter {
-		columns = list(filter, "includes")
-	}
+func emptyColumns(wanted any, documents []map[string]any, rare []string) []error {
 	var errs []error
-	for _, column := range columns {
-		name, _ := column.(string)
-		found := strings.Contains(name, "*")
-		for _, source := range sources {
-			found = found || dig(source, name)
-		}
-		if !found {
+	for _, name := range columns(wanted) {
+		has := func(document map[string]any) bool { return dig(document, name) }
+		if !strings.Contains(name, "*") && !slices.Contains(rare, name) && !slices.ContainsFunc(documents, has) {
 			errs = append(errs, fmt.Errorf("no document has the field %s", name))
 		}
 	}
 	return errs
+}
+
+// columns are the fields that a search reads: of _source or of docvalue_fields, in all forms of these.
+func columns(wanted any) []string {
+	switch wanted := wanted.(type) {
+	case string:
+		return []string{wanted}
+	case map[string]any:
+		if field := text(wanted, "field"); field != "" {
+			return []string{field}
+		}
+		return columns(wanted["includes"])
+	case []any:
+		var names []string
+		for _, element := range wanted {
+			names = append(names, columns(element)...)
+		}
+		return names
+	default:
+		return nil
+	}
 }
 
 // dig tells whether a document has a field, whose dots may be those of objects or of keys.
@@ -108,6 +121,7 @@ func emptyAggs(asked map[string]any, answers []map[string]any, path string) []er
 		}
 		inner := aggsOf(agg)
 		switch {
+		case silent[kindOf(agg)]:
 		case !isBucketAgg(agg):
 			if !hasValue {
 				errs = append(errs, fmt.Errorf("%s has no value", place))
@@ -126,11 +140,11 @@ var metricAggs = map[string]bool{
 	"avg": true, "sum": true, "min": true, "max": true, "cardinality": true, "value_count": true, "stats": true,
 	"extended_stats": true, "percentiles": true, "percentile_ranks": true, "top_hits": true, "cumulative_sum": true,
 	"derivative": true, "bucket_script": true, "moving_fn": true, "max_bucket": true, "sum_bucket": true,
-	"avg_bucket": true, "min_bucket": true, "scripted_metric": true, "bucket_sort": true, "bucket_selector": true,
+	"avg_bucket": true, "min_bucket": true,
 }
 
-// silentAggs change what others answer, and have no answer of their own.
-var silentAggs = map[string]bool{"bucket_sort": true, "bucket_selector": true}
+// silent are the aggregations that change what others answer, and have no answer of their own.
+var silent = map[string]bool{"bucket_sort": true, "bucket_selector": true}
 
 func kindOf(agg map[string]any) string {
 	for _, kind := range sortedKeys(agg) {
@@ -176,7 +190,7 @@ func counts(bucket map[string]any) bool {
 	return n > 0
 }
 
-// valued tells whether a metric has a value.
+// valued tells whether a metric has a value; percentiles have a list or an object of them.
 func valued(found map[string]any) bool {
 	if found["value"] != nil {
 		return true
@@ -189,5 +203,58 @@ func valued(found map[string]any) bool {
 			return true
 		}
 	}
+	for _, element := range list(found, "values") {
+		if entry, _ := element.(map[string]any); entry["value"] != nil {
+			return true
+		}
+	}
 	return len(list(tree(found, "hits"), "hits")) > 0
+}
+
+// Sum adds up the values of a metric in an answer, over all buckets, by the name of its aggregation.
+func Sum(answer []byte, name string) (float64, error) {
+	var got struct{ Aggregations map[string]any }
+	if err := json.Unmarshal(answer, &got); err != nil {
+		return 0, err
+	}
+	total := 0.0
+	var walk func(node any)
+	walk = func(node any) {
+		switch node := node.(type) {
+		case map[string]any:
+			for _, key := range sortedKeys(node) {
+				inner, _ := node[key].(map[string]any)
+				if value, isNumber := inner["value"].(float64); isNumber && key == name {
+					total += value
+				}
+				walk(node[key])
+			}
+		case []any:
+			for _, element := range node {
+				walk(element)
+			}
+		}
+	}
+	walk(got.Aggregations)
+	return total, nil
+}
+
+// Value is a field of the first document in an answer, as docvalue_fields gives it.
+func Value(answer []byte, field string) (float64, error) {
+	var got struct {
+		Hits struct {
+			Hits []struct{ Fields map[string][]any }
+		}
+	}
+	if err := json.Unmarshal(answer, &got); err != nil {
+		return 0, err
+	}
+	if len(got.Hits.Hits) == 0 || len(got.Hits.Hits[0].Fields[field]) == 0 {
+		return 0, fmt.Errorf("the first document has no %s", field)
+	}
+	value, isNumber := got.Hits.Hits[0].Fields[field][0].(float64)
+	if !isNumber {
+		return 0, fmt.Errorf("%s is %v", field, got.Hits.Hits[0].Fields[field][0])
+	}
+	return value, nil
 }

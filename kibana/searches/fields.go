@@ -39,7 +39,8 @@ func (s Search) Fields() ([]FieldUse, error) {
 	w.query(body["query"])
 	w.aggs(aggsOf(body))
 	w.sort(body["sort"])
-	w.source(body["_source"])
+	w.shown(body["_source"])
+	w.shown(body["docvalue_fields"])
 	slices.SortFunc(w.found, func(a, b FieldUse) int {
 		return strings.Compare(a.Field+" "+string(a.Use), b.Field+" "+string(b.Use))
 	})
@@ -111,11 +112,8 @@ func (w *walker) aggs(aggs map[string]any) {
 			}
 		case "top_hits":
 			w.sort(body["sort"])
-			w.source(body["_source"])
-			for _, element := range list(body, "docvalue_fields") {
-				field, _ := element.(map[string]any)
-				w.add(text(field, "field"), Counted)
-			}
+			w.shown(body["_source"])
+			w.shown(body["docvalue_fields"])
 		case "composite":
 			for _, element := range list(body, "sources") {
 				source, _ := element.(map[string]any)
@@ -142,15 +140,8 @@ func (w *walker) sort(node any) {
 	}
 }
 
-func (w *walker) source(node any) {
-	switch node := node.(type) {
-	case string:
-		w.add(node, Shown)
-	case []any:
-		for _, element := range node {
-			w.source(element)
-		}
-	case map[string]any:
-		w.source(node["includes"])
+func (w *walker) shown(node any) {
+	for _, name := range columns(node) {
+		w.add(name, Shown)
 	}
 }

@@ -180,11 +180,11 @@ const gitUser = "git"
 // nested matches, in a path, another address or a user with a password.
 var nested = regexp.MustCompile(`:/|:[^/]*@`)
 
-// parseAddress parses an address of a host and takes the user off. It is nil if there is no host, or
-// if the path may hold credentials.
+// parseAddress parses an address of a host and takes the user off. It is nil if there is no scheme or host,
+// or if the path may hold credentials.
 func parseAddress(raw string) *url.URL {
 	u, err := url.Parse(raw)
-	if err != nil || u.Host == "" || nested.MatchString(u.Path) {
+	if err != nil || u.Scheme == "" || u.Host == "" || nested.MatchString(u.Path) {
 		return nil
 	}
 	user := u.User

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +14,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/k6es/k6es/elastic"
+	"github.com/k6es/k6es/kibana/kibanatest"
 	"github.com/k6es/k6es/scripts/servers/servertest"
 )
 
@@ -37,7 +40,7 @@ func (s *shown) String() string {
 func newDemo(t *testing.T, environ ...string) (*demo, *shown) {
 	t.Helper()
 	out := &shown{}
-	environ = append(append(withoutOptions(os.Environ(), t.TempDir()), "ELASTICSEARCH_URL=", "DURATION="), environ...)
+	environ = append(append(withoutOptions(os.Environ(), t.TempDir()), "ELASTICSEARCH_URL=", "DURATION=", "K6_KIBANA_URL=http://127.0.0.1:1"), environ...)
 	return &demo{root: filepath.Join("..", ".."), bin: t.TempDir(), out: out, environ: environ, temp: t.TempDir()}, out
 }
 
@@ -45,15 +48,58 @@ func TestDemoOnAServerThatIsThere(t *testing.T) {
 	t.Parallel()
 	url := servertest.URL(t, servertest.FirstClass)
 	prefix := servertest.Prefix(t, url)
-	d, out := newDemo(t, "ELASTICSEARCH_URL="+url, "K6_ELASTICSEARCH_INDEX_PREFIX="+prefix, "DURATION=2s")
+	browser := kibanatest.New(t, "")
+	ofKibana(t, url, prefix)
+	d, out := newDemo(t, "ELASTICSEARCH_URL="+url, "K6_ELASTICSEARCH_INDEX_PREFIX="+prefix, "DURATION=2s", "K6_KIBANA_URL="+browser.URL)
 	require.NoError(t, d.run(t.Context()), out)
 	for _, part := range []string{
+		browser.URL + ": a Kibana on this server", " lines delivered, 0 dropped", "production logs in " + prefix + "-demo-logs-*: 1 index",
+		browser.URL + "/app/dashboards#/view/" + prefix + "-run?_g=", browser.URL + "/app/dashboards#/view/" + prefix + "-logs\n",
 		"\nlive run ", "\npast file   1,205      9 (0.75 %)", "just as many as k6 counted", prefix + "-metrics-2026.11", "export K6_ELASTICSEARCH_URL=" + url,
 	} {
 		assert.Contains(t, out.String(), part)
 	}
 	assert.NotContains(t, out.String(), "servers stop", "the server is not ours to stop")
 	assert.NoDirExists(t, d.temp)
+	assert.NotNil(t, browser.Object("dashboard:"+prefix+"-logs"))
+}
+
+// ofKibana makes an index such as a Kibana keeps its saved objects in, until the test ends.
+func ofKibana(t *testing.T, url, prefix string) {
+	t.Helper()
+	ask := func(method string) {
+		request, err := http.NewRequest(method, url+"/.kibana_"+prefix, nil) //nolint:noctx // the test's context ends before
+		require.NoError(t, err)
+		response, err := http.DefaultClient.Do(request)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+	}
+	ask(http.MethodPut)
+	t.Cleanup(func() { ask(http.MethodDelete) })
+}
+
+func TestAKibanaThatDoesNotFit(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"_shards":{"total":0}}`))
+	}))
+	t.Cleanup(server.Close)
+	client, err := elastic.New(elastic.Config{URLs: []string{server.URL}})
+	require.NoError(t, err)
+	for url, want := range map[string]string{
+		kibanatest.New(t, "").URL: "stands on another server than " + server.URL,
+		"http://127.0.0.1:1":      "does not answer",
+		"nonsense://x":            "nonsense",
+	} {
+		d, out := newDemo(t, "K6_KIBANA_URL="+url)
+		d.client = client
+		d.findKibana(t.Context())
+		assert.Contains(t, out.String(), want)
+		assert.Contains(t, out.String(), "There will be no dashboards.")
+		assert.Empty(t, d.kibana)
+		assert.NotContains(t, d.environ, "K6_KIBANA_URL="+url)
+		require.NoError(t, d.dashboards(t.Context()), "nothing to do")
+	}
 }
 
 func TestAServerIsStartedAndEndsWithTheDemo(t *testing.T) {

@@ -4,7 +4,8 @@
 //	go run ./scripts/demo
 //
 // ELASTICSEARCH_URL names a server to use when it answers; without one a server is started, and ends
-// with the demo unless KEEP=1. DURATION is how long the load lasts (20s).
+// with the demo unless KEEP=1. DURATION is how long the load lasts (20s). A Kibana on the server, at
+// K6_KIBANA_URL or http://localhost:5601, gets the dashboards.
 package main
 
 import (
@@ -53,10 +54,12 @@ type demo struct {
 	environ []string // of this process; that of the commands once the server is known
 	keep    bool
 
-	temp   string
-	client *elastic.Client
-	server server
-	prefix string // of the indices
+	temp    string
+	client  *elastic.Client
+	server  server
+	prefix  string // of the indices
+	kibana  string // address; empty: there is none
+	logging bool   // whether the sample service can log into the server
 }
 
 func (d *demo) run(ctx context.Context) (err error) {
@@ -70,12 +73,15 @@ func (d *demo) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.server.stop()) }()
+	if !d.server.ours {
+		d.findKibana(ctx)
+	}
 	d.step("Build k6es, and a k6 with the output elasticsearch")
 	if err := d.build(ctx); err != nil {
 		return err
 	}
 	d.step("Install the index templates")
-	if err := d.show(ctx, d.program("k6es"), "setup"); err != nil {
+	if err := d.show(ctx, d.program("k6es"), "setup", "--index-management"); err != nil {
 		return err
 	}
 	live, err := d.loadTest(ctx)
@@ -88,6 +94,9 @@ func (d *demo) run(ctx context.Context) (err error) {
 	}
 	past, err := d.past()
 	if err != nil {
+		return err
+	}
+	if err := d.dashboards(ctx); err != nil {
 		return err
 	}
 	return d.account(ctx, live, past)

@@ -104,7 +104,11 @@ const startTimeout = 20 * time.Second
 
 func (d *demo) startService(ctx context.Context) (*service, error) {
 	addresses := filepath.Join(d.temp, "addresses")
-	s := &service{cmd: d.command(ctx, d.program("service"), "-addr-file", addresses, "-log", filepath.Join(d.temp, "shop.log"))}
+	args := []string{"-addr-file", addresses, "-log", filepath.Join(d.temp, "shop.log")}
+	if d.logging {
+		args = append(args, "-log-elasticsearch", d.client.URL(), "-log-index", d.logsIndex()+"-YYYY.MM.DD")
+	}
+	s := &service{cmd: d.command(ctx, d.program("service"), args...)}
 	s.cmd.Stdout = nil
 	if err := s.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting the sample service: %w", err)

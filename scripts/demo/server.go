@@ -64,7 +64,15 @@ func (d *demo) connect(ctx context.Context, url string, files []string) error {
 		return err
 	}
 	d.client, d.server.what, d.environ, d.prefix = client, what.String(), environ, cfg.IndexPrefix
+	d.logging = open(cfg)
 	return nil
+}
+
+// open tells whether the server lets anybody in, at one address and without TLS. The sample service can
+// log nowhere else.
+func open(cfg config.Config) bool {
+	login := cfg.User + cfg.APIKey + cfg.ServiceAccountToken + cfg.BearerToken + cfg.SigV4Region + cfg.CloudID
+	return login == "" && len(cfg.URLs) == 1 && strings.HasPrefix(cfg.URLs[0], "http://") && !strings.Contains(cfg.URLs[0], "@")
 }
 
 // startServer starts a server: one that ends with this process, however that ends, or, with KEEP, one

@@ -22,6 +22,7 @@ type command struct {
 	env     []string // KEY=value
 	stdin   io.Reader
 	dir     string // empty: a new one
+	shell   string // a script that ends by running "$0" "$@", the program; empty: none
 }
 
 // outcome is how a program ended.
@@ -46,7 +47,11 @@ func (c command) start(t testing.TB) *process {
 	if c.dir == "" {
 		c.dir = t.TempDir()
 	}
-	p := &process{Cmd: exec.CommandContext(t.Context(), program(t, c.program), c.args...), t: t, started: time.Now()}
+	line := append([]string{program(t, c.program)}, c.args...)
+	if c.shell != "" {
+		line = append([]string{"/bin/sh", "-c", c.shell}, line...)
+	}
+	p := &process{Cmd: exec.CommandContext(t.Context(), line[0], line[1:]...), t: t, started: time.Now()}
 	p.Dir, p.Stdin, p.Stdout, p.Stderr = c.dir, c.stdin, &p.stdout, &p.stderr
 	p.WaitDelay = 10 * time.Second
 	p.Env = append([]string{

@@ -24,6 +24,18 @@ const (
 	shop      = "service"
 )
 
+// long says whether tests are to take their time, as `make test-all` asks them to: outages of a minute, and
+// as many documents and kills as there may be.
+var long = os.Getenv("K6ES_LONG") != ""
+
+// either is a value for the two forms of a test.
+func either[T any](brief, lengthy T) T {
+	if long {
+		return lengthy
+	}
+	return brief
+}
+
 // workDir holds the programs, for as long as the tests run.
 var workDir string
 
@@ -37,7 +49,7 @@ func run(m *testing.M) (code int) {
 	}
 	workDir = dir
 	defer func() {
-		if err := errors.Join(stopShop(), os.RemoveAll(dir)); err != nil {
+		if err := errors.Join(stopShop(), stopToxiproxy(), os.RemoveAll(dir)); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			code = 1
 		}

@@ -67,8 +67,14 @@ func leftBehind(t *testing.T, dir string) map[string][]byte {
 	t.Helper()
 	files := map[string][]byte{}
 	require.NoError(t, filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
+		if err != nil {
 			return err
+		}
+		if info, err := entry.Info(); err == nil && strings.Contains(path, "k6es") && runtime.GOOS != "windows" {
+			assert.Zero(t, info.Mode().Perm()&0o077, "others may read %s", path)
+		}
+		if entry.IsDir() {
+			return nil
 		}
 		content, err := os.ReadFile(path)
 		files[path] = append(content, unpacked(content)...)
@@ -101,46 +107,46 @@ type target struct {
 	vars      []string // what else is needed to get there
 	documents func(t *testing.T, prefix string) string
 	succeeds  bool
+	spools    bool // a live run leaves documents in the spool
 }
 
 // way is how secrets are handed to a program.
 type way struct {
-	name string
+	name     string
+	commands [][]string // that are run besides a run, an upload, and a list
 	// plant returns flags of k6es, the argument of --out, and variables.
 	plant func(t *testing.T, p plants, to target) (flags []string, argument string, vars []string)
 }
 
+// more are commands that say something about options, server, or runs.
+var more = [][]string{{"options"}, {"setup"}, {"doctor", "--output=json"}, {"compare", "--format=json"}}
+
+// control is no secret: it shows that what is looked through is what was written.
 const control = "control-that-is-stored"
 
 func TestSecretsStayWhereTheyArePut(t *testing.T) {
 	t.Parallel()
 	first := firstClass(t)
-	search := func(send func(path string) string) func(*testing.T, string) string {
-		return func(_ *testing.T, prefix string) string {
-			send("/" + prefix + "-*/_refresh")
-			return send("/" + prefix + "-*/_search?size=10000")
-		}
-	}
 	secured := newAdministrator(t, servertest.SecuredElasticsearch)
 	forbidden := plants{}
 	secured.must(t, http.MethodPut, "/_security/role/"+secured.Prefix+"nothing", `{"cluster":[],"indices":[]}`)
 	secured.must(t, http.MethodPut, "/_security/user/"+secured.Prefix+"nobody",
 		fmt.Sprintf(`{"password":%q,"roles":[%q]}`, forbidden.secret("password"), secured.Prefix+"nothing"))
 
-	works := target{name: "works", url: first.url, succeeds: true, documents: search(func(path string) string {
+	works := target{name: "works", url: first.url, succeeds: true, documents: func(t *testing.T, prefix string) string {
 		var answer object
-		first.send(t, http.MethodPost, path, nil, &answer)
+		first.send(t, http.MethodPost, "/"+prefix+"-*/_refresh", nil, nil)
+		first.send(t, http.MethodPost, "/"+prefix+"-*/_search?size=10000", nil, &answer)
 		return fmt.Sprint(answer)
-	})}
-	login := target{name: "refuses the login", url: secured.URL, vars: secured.place()[1:2], documents: search(func(path string) string {
-		_, answer := secured.send(t, http.MethodPost, path, "")
-		return answer
-	})}
+	}}
+	login := target{name: "refuses the login", url: secured.URL, vars: secured.place()[1:2], documents: func(t *testing.T, prefix string) string {
+		return secured.must(t, http.MethodPost, "/"+prefix+"-*/_search?size=10000", "")
+	}}
 	others := []target{
-		{name: "is not there", url: "http://" + closedPort(t)},
-		{name: "is not trusted", url: secured.URL},
-		{name: "has no TLS", url: strings.Replace(first.url, "http://", "https://", 1)},
-		{name: "has no address", url: "http://unknown.invalid:9200"},
+		{name: "is not there", url: "http://" + closedPort(t), spools: true},
+		{name: "is not trusted", url: secured.URL, spools: true},
+		{name: "has no TLS", url: strings.Replace(first.url, "http://", "https://", 1), spools: true},
+		{name: "has no address", url: "http://unknown.invalid:9200", spools: true},
 	}
 
 	for _, w := range ways() {
@@ -148,12 +154,13 @@ func TestSecretsStayWhereTheyArePut(t *testing.T) {
 		w.check(t, plants{}, login)
 	}
 	for _, to := range others {
-		ways()[0].check(t, plants{}, to)
+		ways()[0].check(t, plants{}, to) // by a proxy
+		ways()[3].check(t, plants{}, to)
 	}
 	for _, option := range []string{"api-key", "service-account-token", "bearer-token", "sigv4-secret-key"} {
 		loginWay(option).check(t, plants{}, login)
 	}
-	mayNot := way{"a login without rights", func(_ *testing.T, p plants, _ target) ([]string, string, []string) {
+	mayNot := way{"a login without rights", more, func(_ *testing.T, p plants, _ target) ([]string, string, []string) {
 		return nil, "", []string{"K6_ELASTICSEARCH_USER=" + secured.Prefix + "nobody", "K6_ELASTICSEARCH_PASSWORD=" + p.secret("password")}
 	}}
 	mayNot.check(t, forbidden, login)
@@ -185,13 +192,13 @@ func variable(option, value string) string {
 
 func ways() []way {
 	return []way{
-		{"variables", func(t *testing.T, p plants, to target) (flags []string, argument string, vars []string) {
+		{"variables", more, func(t *testing.T, p plants, to target) (flags []string, argument string, vars []string) {
 			for option, value := range p.options(t) {
 				vars = append(vars, variable(option, value))
 			}
 			return nil, "", append(vars, "K6_ELASTICSEARCH_URL="+to.url)
 		}},
-		{"command line", func(t *testing.T, p plants, to target) (flags []string, argument string, vars []string) {
+		{"command line", more, func(t *testing.T, p plants, to target) (flags []string, argument string, vars []string) {
 			argument = to.url
 			for option, value := range p.options(t) {
 				flags = append(flags, "--"+option+"="+value)
@@ -199,7 +206,7 @@ func ways() []way {
 			}
 			return append(flags, "--url="+to.url), argument, nil
 		}},
-		{"config file", func(t *testing.T, p plants, to target) (flags []string, argument string, vars []string) {
+		{"config file", nil, func(t *testing.T, p plants, to target) (flags []string, argument string, vars []string) {
 			file, text := filepath.Join(t.TempDir(), "k6es.yaml"), "url: "+to.url+"\n"
 			for option, value := range p.options(t) {
 				if name, header, ok := strings.Cut(value, "="); ok && option == "headers" {
@@ -210,14 +217,14 @@ func ways() []way {
 			require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
 			return nil, "", []string{"K6ES_CONFIG=" + file}
 		}},
-		{"address", func(_ *testing.T, p plants, to target) ([]string, string, []string) {
+		{"address", nil, func(_ *testing.T, p plants, to target) ([]string, string, []string) {
 			return nil, "", []string{"K6_ELASTICSEARCH_URL=" + strings.Replace(to.url, "://", "://k6:"+p.escaped("address")+"@", 1)}
 		}},
 	}
 }
 
 func loginWay(option string) way {
-	return way{option, func(_ *testing.T, p plants, _ target) ([]string, string, []string) {
+	return way{option, nil, func(_ *testing.T, p plants, _ target) ([]string, string, []string) {
 		vars := []string{variable(option, p.secret(option))}
 		if option == "sigv4-secret-key" {
 			vars = append(vars, variable("sigv4-region", "eu-west-1"), variable("sigv4-access-key", "AKIDEXAMPLE"), variable("sigv4-session-token", p.secret("session token")))
@@ -244,9 +251,11 @@ func (w way) check(t *testing.T, p plants, to target) {
 		})
 		if argument != "" {
 			vars = slices.DeleteFunc(vars, func(v string) bool { return strings.HasPrefix(v, "K6_ELASTICSEARCH_URL=") })
-			argument = "=" + argument + ",stop-timeout=1s"
+			argument = "=" + argument
 		}
-		vars = append(vars, "K6_ELASTICSEARCH_STOP_TIMEOUT=1s", "K6_ELASTICSEARCH_RETRY_TIMEOUT=1s")
+		if !to.succeeds {
+			vars = append(vars, "K6_ELASTICSEARCH_STOP_TIMEOUT=1s", "K6_ELASTICSEARCH_RETRY_TIMEOUT=1s")
+		}
 
 		said := map[string][]byte{}
 		run := func(c command) outcome {
@@ -257,15 +266,15 @@ func (w way) check(t *testing.T, p plants, to target) {
 			name := c.program + " " + c.args[0]
 			said[name] = []byte(o.stdout + o.stderr)
 			if argument == "" {
-				said["title of "+name] = title
+				said["title of "+name] = bytes.ReplaceAll(title, []byte(p.secret("script")), nil) // given by -e
 			}
 			return o
 		}
 		live := k6Run(t, tiny, "--out=elasticsearch"+argument, "-e", "API_TOKEN="+p.secret("script"))
 		ran, file := run(live), write(t, dir, "checkout.json", load{requests: 20, seed: 1}.text(t))
 		loaded := run(command{program: k6es, args: slices.Concat([]string{"upload", "--output=json"}, flags, []string{file})})
-		for _, words := range [][]string{{"options"}, {"setup"}, {"doctor", "--output=json"}, {"compare", "--format=json"}} {
-			run(command{program: k6es, args: append(words, flags...)})
+		for _, words := range w.commands {
+			run(command{program: k6es, args: slices.Concat(words, flags)})
 		}
 		listed := run(command{program: k6es, args: append([]string{"runs", "list", "--output=json"}, serverFlags(flags)...)})
 		if to.succeeds {
@@ -284,7 +293,11 @@ func (w way) check(t *testing.T, p plants, to target) {
 			assert.Equal(t, to.succeeds, strings.Contains(stored, control), "the documents of the run: %s", stored)
 			said["the documents"] = []byte(stored)
 		}
-		maps.Copy(said, leftBehind(t, dir))
+		left := leftBehind(t, dir)
+		if to.spools {
+			assert.Contains(t, string(bytes.Join(slices.Collect(maps.Values(left)), nil)), control, "the spool")
+		}
+		maps.Copy(said, left)
 		for _, where := range slices.Sorted(maps.Keys(said)) {
 			assert.Empty(t, p.leaks(said[where]), "in %s: %s", where, said[where])
 		}

@@ -3,7 +3,6 @@ package e2e
 import (
 	"encoding/json"
 	"net/http"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -21,7 +20,7 @@ import (
 // only where K6ES_LONG asks for that.
 func heavy(t *testing.T, test func(t *testing.T, url string)) {
 	t.Helper()
-	if os.Getenv("K6ES_LONG") != "" {
+	if long {
 		servertest.Each(t, test)
 		return
 	}

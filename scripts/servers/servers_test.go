@@ -4,6 +4,8 @@ package main
 
 import (
 	"archive/zip"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -404,4 +406,41 @@ func TestLastLines(t *testing.T) {
 	assert.Equal(t, "b\nc", string(lastLines([]byte("a\nb\nc\n"), 2)))
 	assert.Equal(t, "a", string(lastLines([]byte("a"), 2)))
 	assert.Empty(t, lastLines(nil, 2))
+}
+
+func TestInstallPlugin(t *testing.T) {
+	t.Parallel()
+	folder, dist := filepath.Join(t.TempDir(), "guard", jarFolder), t.TempDir()
+	require.NoError(t, os.MkdirAll(filepath.Join(dist, "config"), 0o755))
+	require.ErrorContains(t, installPlugin(folder, dist), "0 archives of plugin guard")
+	writeZip(t, filepath.Join(folder, "guard-1.zip"), "plugin-descriptor.properties", "guard.jar", "config/roles.yml")
+	require.NoError(t, installPlugin(folder, dist))
+	assert.FileExists(t, filepath.Join(dist, "plugins", "guard", "guard.jar"))
+	assert.FileExists(t, filepath.Join(dist, "config", "guard", "roles.yml"))
+	assert.NoDirExists(t, filepath.Join(dist, "plugins", "guard", "config"))
+	assert.Equal(t, "guard", pluginName("org.example:guard:1"))
+}
+
+func TestSecuredServersHaveAnAuthorityOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	for _, k := range []kind{elasticsearch, opensearch} {
+		inst := &instance{Name: "guarded-1", Kind: k, Secured: true, Port: 1, dir: t.TempDir()}
+		config := filepath.Join(inst.home(), "config")
+		require.NoError(t, secure(k, config))
+		pair, err := tls.LoadX509KeyPair(filepath.Join(config, "certs", "node.pem"), filepath.Join(config, "certs", "node.key"))
+		require.NoError(t, err)
+		roots := x509.NewCertPool()
+		authority, err := os.ReadFile(inst.authority())
+		require.NoError(t, err)
+		require.True(t, roots.AppendCertsFromPEM(authority))
+		for _, name := range []string{"localhost", "127.0.0.1"} {
+			_, err = pair.Leaf.Verify(x509.VerifyOptions{Roots: roots, DNSName: name})
+			require.NoError(t, err)
+		}
+		env, err := environment([]*instance{inst})
+		require.NoError(t, err)
+		assert.Contains(t, env, "K6ES_TEST_GUARDED_1=https://127.0.0.1:1")
+		assert.Contains(t, env, "K6ES_TEST_GUARDED_1_CA="+inst.authority())
+		assert.Contains(t, env, "K6ES_TEST_GUARDED_1_USER="+administrator)
+	}
 }

@@ -22,8 +22,9 @@ const variablePrefix = "K6ES_TEST_"
 
 var notAlphanumeric = regexp.MustCompile(`[^A-Z0-9]`)
 
-// variable names the environment variable that holds the URL of a server.
-func variable(server string) string {
+// Variable names the environment variable that holds the URL of a server; with _PID behind it, the one that
+// holds its process id, and with _START a shell command that starts it again.
+func Variable(server string) string {
 	return variablePrefix + notAlphanumeric.ReplaceAllString(strings.ToUpper(server), "_")
 }
 
@@ -31,15 +32,15 @@ func variable(server string) string {
 // and is skipped elsewhere.
 func URL(t testing.TB, server string) string {
 	t.Helper()
-	if url := os.Getenv(variable(server)); url != "" {
+	if url := os.Getenv(Variable(server)); url != "" {
 		return url
 	}
 	const message = "NOT TESTED: %s is not set, so there is no real %s to test with. `make test` starts one; " +
 		"or: go run ./scripts/servers run %s -- go test ./..."
 	if os.Getenv("CI") != "" {
-		t.Fatalf(message, variable(server), server, server)
+		t.Fatalf(message, Variable(server), server, server)
 	}
-	t.Skipf(message, variable(server), server, server)
+	t.Skipf(message, Variable(server), server, server)
 	return ""
 }
 
@@ -62,7 +63,7 @@ const (
 // SecuredServer returns a secured server; without one it does as URL does.
 func SecuredServer(t testing.TB, server string) Secured {
 	t.Helper()
-	url, name := URL(t, server), variable(server)
+	url, name := URL(t, server), Variable(server)
 	return Secured{
 		URL: url, CAFile: os.Getenv(name + caSuffix), User: os.Getenv(name + "_USER"), Password: os.Getenv(name + "_PASSWORD"),
 		Prefix: newPrefix(),
@@ -107,7 +108,7 @@ func started(environment []string) map[string]string {
 	for _, server := range secured {
 		delete(servers, server)
 	}
-	delete(servers, strings.ToLower(strings.TrimPrefix(variable(TightServer), variablePrefix)))
+	delete(servers, strings.ToLower(strings.TrimPrefix(Variable(TightServer), variablePrefix)))
 	return servers
 }
 

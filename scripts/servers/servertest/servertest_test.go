@@ -8,7 +8,7 @@ import (
 
 func TestVariable(t *testing.T) {
 	t.Parallel()
-	assert.Equal(t, "K6ES_TEST_ES_OSS_7_10_2", variable(FirstClass))
+	assert.Equal(t, "K6ES_TEST_ES_OSS_7_10_2", Variable(FirstClass))
 }
 
 func TestStarted(t *testing.T) {
