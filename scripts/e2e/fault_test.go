@@ -432,3 +432,29 @@ func TestFaultAborts(t *testing.T) {
 	assert.Less(t, o.took, 40*time.Second)
 	assert.Contains(t, o.stderr, "the option on-error ends the test")
 }
+
+// A clock that jumps, forward by an hour and back by two, changes when samples were, and no number.
+func TestFaultClockJumps(t *testing.T) {
+	t.Parallel()
+	steadily, jumping := firstClass(t), firstClass(t)
+	text := load{requests: 3000, seed: 9}.text(t)
+	steadily.load(t, write(t, t.TempDir(), "clock.json", text))
+	lines := strings.SplitAfter(text, "\n")
+	for i, line := range lines {
+		switch {
+		case i > 2*len(lines)/3:
+			lines[i] = strings.Replace(line, `"time":"2026-11-22T12:`, `"time":"2026-11-22T11:`, 1)
+		case i > len(lines)/3:
+			lines[i] = strings.Replace(line, `"time":"2026-11-22T12:`, `"time":"2026-11-22T13:`, 1)
+		}
+	}
+	result := jumping.load(t, write(t, t.TempDir(), "clock.json", strings.Join(lines, "")))
+	assert.Zero(t, result.BadLines+result.Rejected+result.Undelivered)
+	jumping.requireValid(t)
+	for _, metric := range []string{"http_reqs", "http_req_duration", "http_req_failed"} {
+		want := series{store: steadily, t: t, metric: metric, builtin: true}.stats("sum")["sum"]
+		got := series{store: jumping, t: t, metric: metric, builtin: true}.stats("sum")["sum"]
+		assert.InDelta(t, want.count, got.count, 0, metric)
+		assert.InDelta(t, want.sum, got.sum, 1e-6*want.sum, metric)
+	}
+}

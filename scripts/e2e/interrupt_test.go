@@ -17,15 +17,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// An upload that is interrupted again and again, while it reads and while it sends, ends with just the
-// documents of one that was not.
+// An upload that is interrupted and killed again and again, while it reads and while it sends, ends with just
+// the documents of one that was not.
 func TestInterruptedUpload(t *testing.T) {
 	t.Parallel()
-	const (
-		interrupts = 10
-		reading    = 1200 * time.Millisecond // what the file is stretched to
-		seed       = 42
-	)
+	interrupts := either(20, 100)           // every other one is a kill
+	const reading = 1200 * time.Millisecond // what the file is stretched to
+	const seed = 42
 	text := load{requests: 8000, seed: 5}.text(t)
 	require.Greater(t, len(text), 20<<20)
 	heavy(t, func(t *testing.T, url string) {
@@ -43,7 +41,7 @@ func TestInterruptedUpload(t *testing.T) {
 			p := again.start(t)
 			f := startFeed(t, pipe, text, reading)
 			f.wait(part)
-			time.Sleep(time.Duration(random.Int64N(int64(reading / interrupts))))
+			time.Sleep(time.Duration(random.Int64N(int64(reading) / int64(interrupts))))
 			_ = p.Process.Signal(signals[i%len(signals)]) // it may have ended already
 			o := p.wait()
 			f.stop()
