@@ -42,7 +42,7 @@ var arrows = map[string][]string{
 	"config":   {"elastic", "ingest", "kibana", "mappings", "runs", "terminal"},
 	"cmd":      {"config", "doctor", "elastic", "ingest", "kibana", "logs", "mappings", "runs", "terminal"},
 	"cmd/k6es": {"cmd"},
-	"k6output": {"config", "elastic", "ingest", "mappings", "runs"},
+	"k6output": {"config", "elastic", "ingest", "kibana", "mappings", "runs"},
 	"":         {"cmd", "config", "k6output"},
 	"cmd/k6":   {""},
 }

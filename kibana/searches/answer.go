@@ -239,8 +239,9 @@ func Sum(answer []byte, name string) (float64, error) {
 	return total, nil
 }
 
-// Value is a field of the first document in an answer, as docvalue_fields gives it.
-func Value(answer []byte, field string) (float64, error) {
+// Total adds up a field over the documents of an answer that have certain values in other fields, as
+// docvalue_fields gives them.
+func Total(answer []byte, field string, where map[string]string) (float64, error) {
 	var got struct {
 		Hits struct {
 			Hits []struct{ Fields map[string][]any }
@@ -249,12 +250,25 @@ func Value(answer []byte, field string) (float64, error) {
 	if err := json.Unmarshal(answer, &got); err != nil {
 		return 0, err
 	}
-	if len(got.Hits.Hits) == 0 || len(got.Hits.Hits[0].Fields[field]) == 0 {
-		return 0, fmt.Errorf("the first document has no %s", field)
+	total, found := 0.0, false
+	for _, hit := range got.Hits.Hits {
+		wanted := true
+		for name, value := range where {
+			wanted = wanted && firstOf(hit.Fields[name]) == value
+		}
+		if number, isNumber := firstOf(hit.Fields[field]).(float64); wanted && isNumber {
+			total, found = total+number, true
+		}
 	}
-	value, isNumber := got.Hits.Hits[0].Fields[field][0].(float64)
-	if !isNumber {
-		return 0, fmt.Errorf("%s is %v", field, got.Hits.Hits[0].Fields[field][0])
+	if !found {
+		return 0, fmt.Errorf("no document with %v has a number in %s", where, field)
 	}
-	return value, nil
+	return total, nil
+}
+
+func firstOf(values []any) any {
+	if len(values) == 0 {
+		return nil
+	}
+	return values[0]
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -16,10 +15,7 @@ import (
 	"github.com/k6es/k6es/mappings"
 )
 
-const (
-	steady  = "testdata/steady.js"
-	k6Plain = "k6-plain" // as a user has it: with the race detector, k6 itself would be what is slow
-)
+const steady = "testdata/steady.js"
 
 // compared is what `k6es compare --format json` says.
 type compared struct {
@@ -101,11 +97,7 @@ func ownShop(t testing.TB, flags ...string) string {
 // after the other, as what it measures would suffer from anything else.
 func TestComparisonOfRealRuns(t *testing.T) {
 	s := firstClass(t)
-	require.NoError(t, build())
-	built := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(workDir, k6Plain), "./cmd/k6")
-	built.Dir = filepath.Join("..", "..")
-	output, err := built.CombinedOutput()
-	require.NoError(t, err, "%s", output)
+	program(t, k6Plain) // built before anything is measured
 
 	load := func(run, address string) {
 		t.Helper()

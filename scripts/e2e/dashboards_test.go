@@ -176,7 +176,7 @@ func (b boards) ask(t *testing.T, search searches.Search) []byte {
 
 // Fields that only some runs have, and panels that say in a sentence that there is nothing to show.
 var (
-	rareFields = []string{"k6.run.partial", "k6.run.note"}
+	rareFields = []string{"k6.run.partial", "k6.series.last"}
 	mayBeEmpty = map[string]string{
 		"run-browser": "the live run has none, and the panel says so",
 	}
@@ -208,9 +208,9 @@ var shown = []struct {
 	{"run-glance", "data chosen_runs", "k6.summary.failed_rate", share("http_req_failed"), rounding},
 	{"run-glance", "data chosen_runs", "k6.summary.checks_rate", share("checks"), rounding},
 	{"run-glance", "data chosen_runs", "k6.summary.p95", value("http_req_duration", "p(95)"), onePercent},
-	{"run-load", "series rps", "requests", count("http_reqs"), 0},
-	{"run-load", "series failed", "failures", value("http_req_failed", "passes"), 0},
-	{"run-requests", "data answer", "count", count("http_reqs"), 0},
+	{"run-load", "data answer", "requests", count("http_reqs"), 0},
+	{"run-load", "data answer", "failed", value("http_req_failed", "passes"), 0},
+	{"run-requests", "data series", "k6.series.passes", value("http_req_failed", "passes"), 0},
 	{"run-checks", "data all", "passes", value("checks", "passes"), 0},
 	{"run-checks", "data all", "fails", value("checks", "fails"), 0},
 	{"run-iterations", "series iterations", "ended", count("iterations"), 0},
@@ -238,14 +238,18 @@ func (b boards) requireNumbersShown(t *testing.T, view searches.View) {
 		if !assert.GreaterOrEqual(t, at, 0, "%s %s is not there", number.object, number.part) {
 			continue
 		}
-		read := searches.Sum
-		if strings.Contains(number.name, ".") {
-			read = searches.Value
-		}
-		got, err := read(b.ask(t, all[at]), number.name)
+		got, err := b.read(b.ask(t, all[at]), number.name)
 		require.NoError(t, err, "%s", all[at])
 		want := number.want(b.summary)
 		require.NotZero(t, want, "%s: the run has to have some", number.name)
 		assert.InEpsilon(t, want, got, number.tolerance+1e-12, "%s %s", all[at], number.name)
 	}
+}
+
+// read adds up an aggregation over all buckets, or a field over the run's documents.
+func (b boards) read(answer []byte, name string) (float64, error) {
+	if strings.Contains(name, ".") {
+		return searches.Total(answer, name, map[string]string{"k6.run.id": b.run})
+	}
+	return searches.Sum(answer, name)
 }

@@ -15,12 +15,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The programs under test. All but the last are built with the race detector, which makes a program
+// The programs under test. All but the plain ones are built with the race detector, which makes a program
 // that has a data race end with another exit code than expected.
 const (
 	k6        = "k6"
 	k6es      = "k6es"
 	k6esPlain = "k6es-plain" // as a user has it, for what is measured
+	k6Plain   = "k6-plain"   // the same; built when a test asks for it
 	shop      = "service"
 )
 
@@ -74,10 +75,22 @@ var build = sync.OnceValue(func() error {
 	return nil
 })
 
+var buildPlainK6 = sync.OnceValue(func() error {
+	command := exec.Command("go", "build", "-o", filepath.Join(workDir, k6Plain), "./cmd/k6")
+	command.Dir = filepath.Join("..", "..")
+	if output, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build ./cmd/k6: %w\n%s", err, output)
+	}
+	return nil
+})
+
 // program returns the path of a program under test.
 func program(t testing.TB, name string) string {
 	t.Helper()
 	require.NoError(t, build())
+	if name == k6Plain {
+		require.NoError(t, buildPlainK6())
+	}
 	return filepath.Join(workDir, name)
 }
 

@@ -38,6 +38,36 @@ func TestMemoryOfAnUploadIsBounded(t *testing.T) {
 	assert.Equal(t, o.results(t)[0].Documents, s.count(t))
 }
 
+// While the server is down for the whole of a run of 1,000 requests a second, k6 has no more memory than the
+// option allows beyond what it has without the output; and afterwards nothing is missing.
+func TestMemoryOfALiveRunIsBounded(t *testing.T) {
+	t.Parallel()
+	const (
+		option = 16 << 20
+		slack  = 64 << 20 // what documents, series and the collector of garbage take, and what runs differ by
+	)
+	s := ready(t)
+	r := newRoad(t, s)
+	r.close(t)
+	flood := func(flags ...string) (outcome, int64) {
+		flags = append(flags, "-e", "SUMMARY=summary.json", "-e", "DURATION="+either("12s", "2m"))
+		c := k6Run(t, "testdata/flood.js", flags...)
+		c.program = k6Plain
+		p := c.start(t)
+		peak := watchPeak(p)
+		o := p.wait()
+		require.Zero(t, o.code, o.stderr)
+		return o, <-peak
+	}
+	_, without := flood()
+	o, with := flood(r.out("run-id="+runID, "memory=16MiB", "stop-timeout=3s"))
+	want := readSummary(t, filepath.Join(o.dir, "summary.json"))
+	t.Logf("%.0f requests, at most %d MiB of memory with the server down, %d MiB without the output",
+		want.Metrics["http_reqs"].Values["count"], with>>20, without>>20)
+	assert.Less(t, with, without+option+slack)
+	s.requireSpooled(t, o)
+}
+
 // writeLarge writes a load into a gzip file and returns its size before compression.
 func writeLarge(t testing.TB, name string, l load) int64 {
 	t.Helper()
