@@ -16,9 +16,9 @@ func newExportDashboards(env Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dashboards",
 		Short: "Print the dashboards as Kibana imports them by hand",
-		Long: "Prints the dashboards, and all that they are made of, as one file for the import in\n" +
-			"Kibana or OpenSearch Dashboards; with --dir writes it there instead. No server is\n" +
-			"asked: what shows production logs is left out, as only setup knows them.",
+		Long: "Prints the dashboards, and all that they are made of, as one file for the\n" +
+			"import in Kibana or OpenSearch Dashboards; with --dir writes it there instead.\n" +
+			"No server is asked: what shows production logs is left out, as only setup knows\nthem.",
 		Example: "  k6es export dashboards --dir dashboards\n  k6es export dashboards > k6.ndjson",
 		Args:    noArgs,
 	}

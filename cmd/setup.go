@@ -26,11 +26,11 @@ func newSetup(env Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "setup",
 		Short: "Prepare the server and Kibana: index templates and dashboards",
-		Long: "Prepares the server and Kibana, once, like `filebeat setup`: installs or upgrades\n" +
-			"the index templates, and the dashboards where --kibana-url says where Kibana is.\n" +
-			"It may be run again and again. It never downgrades templates, and never\n" +
-			"overwrites one that somebody changed by hand, unless --force says so. Dashboards\n" +
-			"become those of this k6es: keep edits of your own under another title.",
+		Long: "Prepares the server and Kibana, once, like `filebeat setup`: installs or\n" +
+			"upgrades the index templates, and the dashboards where --kibana-url says where\n" +
+			"Kibana is. It may be run again and again. It never downgrades templates, and\n" +
+			"never overwrites one that somebody changed by hand, unless --force says so.\n" +
+			"Dashboards become those of this k6es: keep edits of yours under another title.",
 		Example: "  k6es setup\n  k6es setup --check    # exit 1 when something is missing, older or altered\n  k6es setup --dry-run\n" +
 			"  k6es setup --retention 30d",
 		Args: noArgs,

@@ -96,12 +96,12 @@ func (f *folder) refer(name, target string) string {
 // referenceName is what Kibana calls a reference, from the place where it is used.
 func referenceName(path, key string) string {
 	index := strings.TrimSuffix(path[strings.LastIndexByte(path, '[')+1:], "]")
-	switch {
-	case key == "panelRef":
+	switch key {
+	case "panelRef":
 		return "panel_" + index
-	case key == "indexPatternRef":
+	case "indexPatternRef":
 		return "control_" + index + "_index_pattern"
-	case key == "savedSearchRef":
+	case "savedSearchRef":
 		return "search_0"
 	default:
 		return path + "." + strings.TrimSuffix(key, refSuffix)

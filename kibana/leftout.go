@@ -8,17 +8,15 @@ import (
 )
 
 // withoutBroken leaves out objects that need one that is gone, and notes them in gone. Dashboards only
-// lose panels.
+// lose panels, unless there are no logs at all for those.
 func withoutBroken(objects []Object, gone map[string][]string) ([]Object, []LeftOut) {
 	var left []LeftOut
 	for again := true; again; {
 		again = false
 		objects = slices.DeleteFunc(objects, func(object Object) bool {
-			if object.Type == Dashboard {
-				return false
-			}
 			for _, target := range object.References() {
-				if roles, broken := gone[target]; broken {
+				roles, broken := gone[target]
+				if broken && (object.Type != Dashboard || slices.Contains(roles, LogsIndex)) {
 					gone[object.Key()] = roles
 					left = append(left, LeftOut{Object: object, Roles: roles})
 					again = true

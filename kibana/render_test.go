@@ -31,7 +31,8 @@ func TestRender(t *testing.T) {
 	objects := []Object{
 		object(t, "visualization:errors", `{"title":"Errors","visState":{"params":{"series":[{"id":"all","label":"All"},`+
 			`{"id":"bad","label":"Bad","filter":{"query":"${errors}"}}],"markdown":["always [D](#/view/d) · [E](<#/view/e{{x}}>) · [F](#/view/e-f)","by ${level}"]}}}`),
-		object(t, "dashboard:e", `{"title":"E","description":"beside ${index}","panelsJSON":[]}`),
+		object(t, "dashboard:e", `{"title":"E","panelsJSON":[{"at":[0,0,48,5],"panel":"visualization:volume"}]}`),
+		object(t, "visualization:volume", `{"title":"Volume","visState":{"params":{"index_pattern":"${index}"}}}`),
 		object(t, "visualization:latency", `{"title":"Latency","visState":{"params":{"series":[{"id":"p95","field":"${latency}"}]}}}`),
 		object(t, "search:lines", `{"title":"Lines","columns":["${level}","${message_text}"],"indexRef":"index-pattern:${pattern}"}`),
 		object(t, "index-pattern:logs", `{"title":"${index}","fields":"${fields}","fieldFormatMap":{"${latency}":{"id":"number"}}}`),
@@ -65,10 +66,11 @@ func TestRender(t *testing.T) {
 		got, left := Render(objects, Values{"message_text": "msg", "pattern": "own"})
 		assert.Equal(t, []string{
 			`Errors, "Bad": the logs have no level`,
-			`E: the logs have no index`,
+			`Volume: the logs have no index`,
 			`Latency: the logs have no latency`,
 			`Lines, level: the logs have no level`,
 			`index-pattern:logs: the logs have no fields and no index and no latency`,
+			`E: the logs have no index`,
 		}, lines(left))
 		require.Len(t, got, 4)
 		assert.Equal(t, []any{"msg"}, got[1].Attributes["columns"])

@@ -53,17 +53,6 @@ func Complete(objects []Object, prefix string, values Values, there ...string) (
 	return complete, left, nil
 }
 
-// Load reads the objects of a folder as Sources does, and puts field lists into our index patterns.
-func Load(tree fs.FS) ([]Object, error) {
-	objects, err := Sources(tree)
-	for i := range objects {
-		if err == nil {
-			objects[i], err = objects[i].withFields()
-		}
-	}
-	return objects, err
-}
-
 // Sources reads the objects of a folder as they are: TYPE/ID.json. An error names the file.
 func Sources(tree fs.FS) ([]Object, error) {
 	names, err := fs.Glob(tree, "*/*.json")

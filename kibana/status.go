@@ -182,7 +182,7 @@ func (c *Client) Wait(ctx context.Context, patience time.Duration, listening boo
 		}
 		var notReady *NotReadyError
 		waitable := errors.As(err, &notReady)
-		if !waitable && !(listening && isConnection(err)) {
+		if !waitable && (!listening || !isConnection(err)) {
 			return server, err
 		}
 		if time.Until(deadline) < c.poll {

@@ -10,23 +10,23 @@ import (
 
 func TestKQL(t *testing.T) {
 	t.Parallel()
-	const error, warn = `{"match":{"level":"error"}}`, `{"match":{"level":"warn"}}`
+	const bad, warn = `{"match":{"level":"error"}}`, `{"match":{"level":"warn"}}`
 	for query, want := range map[string]string{
 		``:                            `null`,
-		`level:error`:                 error,
-		`level: error`:                error,
+		`level:error`:                 bad,
+		`level: error`:                bad,
 		`level:"an error"`:            `{"match_phrase":{"level":"an error"}}`,
 		`run:"say \"hi\""`:            `{"match_phrase":{"run":"say \"hi\""}}`,
 		`level:*`:                     `{"exists":{"field":"level"}}`,
 		`level:err*`:                  `{"query_string":{"fields":["level"],"query":"err*"}}`,
 		`status >= 500`:               `{"range":{"status":{"gte":"500"}}}`,
 		`status<400`:                  `{"range":{"status":{"lt":"400"}}}`,
-		`level:error or level:warn`:   `{"bool":{"should":[` + error + `,` + warn + `],"minimum_should_match":1}}`,
-		`level:(error or warn)`:       `{"bool":{"should":[` + error + `,` + warn + `],"minimum_should_match":1}}`,
-		`level:error AND level:warn`:  `{"bool":{"filter":[` + error + `,` + warn + `]}}`,
-		`not level:error`:             `{"bool":{"must_not":[` + error + `]}}`,
-		`level:(not error)`:           `{"bool":{"must_not":[` + error + `]}}`,
-		`(level:error) and (level:*)`: `{"bool":{"filter":[` + error + `,{"exists":{"field":"level"}}]}}`,
+		`level:error or level:warn`:   `{"bool":{"should":[` + bad + `,` + warn + `],"minimum_should_match":1}}`,
+		`level:(error or warn)`:       `{"bool":{"should":[` + bad + `,` + warn + `],"minimum_should_match":1}}`,
+		`level:error AND level:warn`:  `{"bool":{"filter":[` + bad + `,` + warn + `]}}`,
+		`not level:error`:             `{"bool":{"must_not":[` + bad + `]}}`,
+		`level:(not error)`:           `{"bool":{"must_not":[` + bad + `]}}`,
+		`(level:error) and (level:*)`: `{"bool":{"filter":[` + bad + `,{"exists":{"field":"level"}}]}}`,
 		`run:"x" or not run:*`: `{"bool":{"should":[{"match_phrase":{"run":"x"}},{"bool":{"must_not":[{"exists":{"field":"run"}}]}}],` +
 			`"minimum_should_match":1}}`,
 		`timeout`: `{"multi_match":{"lenient":true,"query":"timeout","type":"best_fields"}}`,

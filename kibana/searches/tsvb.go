@@ -131,8 +131,8 @@ func split(series, inner map[string]any) (map[string]any, error) {
 		if order == "" {
 			order = "desc"
 		}
-		switch by := text(series, "terms_order_by"); {
-		case by == "", by == "_count", by == "_key":
+		switch by := text(series, "terms_order_by"); by {
+		case "", "_count", "_key":
 			terms["order"] = map[string]any{orElse(by, "_count"): order}
 		default: // a metric of the series, asked once more beside the time buckets
 			sorted, err := sortMetric(list(series, "metrics"), by)

@@ -57,8 +57,9 @@ func newBoards(t *testing.T, url string) boards {
 	t.Helper()
 	b := boards{store: newStore(t, url), run: "everything-live", from: time.Now().Add(-time.Minute)}
 	origin := []string{"--environment", "staging", "--branch", "main"}
-	live := k6Run(t, everything, b.out("run-id="+b.run, "environment=staging", "branch=main"), "-e", "SUMMARY=summary.json")
+	live := k6Run(t, everything, b.out("run-id="+b.run, "environment=staging", "branch=main", "kibana-url=http://kibana:5601"), "-e", "SUMMARY=summary.json")
 	o := live.run(t, 99)
+	require.Contains(t, o.stderr, "http://kibana:5601/app/dashboards#/view/"+b.prefix+"-run?_g=", "the run ends with its link")
 	b.summary = readSummary(t, filepath.Join(o.dir, "summary.json"))
 	b.to = time.Now().Add(time.Minute)
 	b.load(t, slices.Concat(origin, []string{write(t, t.TempDir(), "browser.json", browserRun(time.Now()))})...)
