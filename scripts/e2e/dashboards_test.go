@@ -33,22 +33,30 @@ type boards struct {
 // what it adds up to is what k6 says at the end of the run.
 func TestDashboardsHaveData(t *testing.T) {
 	t.Parallel()
-	servertest.Each(t, func(t *testing.T, url string) {
-		b := newBoards(t, url)
-		ofRun := fmt.Sprintf("k6.run.id:%q or not k6.run.id:*", b.run)
-		wide := searches.View{From: b.from.AddDate(-10, 0, 0), To: b.to}
-		around := searches.View{From: b.from, To: b.to}
-		linked := searches.View{From: b.from, To: b.to, Query: ofRun}
-		for dashboard, views := range map[string][]searches.View{
-			kibana.RunsDashboard: {wide}, kibana.CompareDashboard: {wide},
-			kibana.RunDashboard: {around, linked}, kibana.LogsDashboard: {around, linked},
-		} {
-			for _, view := range views {
-				t.Run(strings.TrimSpace(dashboard+" "+view.Query), func(t *testing.T) { b.requireData(t, dashboard, view) })
-			}
+	// Minimal distributions of Elasticsearch 8 and 9 lack the module aggregations, which the real ones have.
+	for _, server := range []string{servertest.FirstClass, "opensearch-2.19.6"} {
+		t.Run(server, func(t *testing.T) {
+			t.Parallel()
+			testDashboards(t, servertest.URL(t, server))
+		})
+	}
+}
+
+func testDashboards(t *testing.T, url string) {
+	b := newBoards(t, url)
+	ofRun := fmt.Sprintf("k6.run.id:%q or not k6.run.id:*", b.run)
+	wide := searches.View{From: b.from.AddDate(-10, 0, 0), To: b.to}
+	around := searches.View{From: b.from, To: b.to}
+	linked := searches.View{From: b.from, To: b.to, Query: ofRun}
+	for dashboard, views := range map[string][]searches.View{
+		kibana.RunsDashboard: {wide}, kibana.CompareDashboard: {wide},
+		kibana.RunDashboard: {around, linked}, kibana.LogsDashboard: {around, linked},
+	} {
+		for _, view := range views {
+			t.Run(strings.TrimSpace(dashboard+" "+view.Query), func(t *testing.T) { b.requireData(t, dashboard, view) })
 		}
-		t.Run("numbers", func(t *testing.T) { b.requireNumbersShown(t, linked) })
-	})
+	}
+	t.Run("numbers", func(t *testing.T) { b.requireNumbersShown(t, linked) })
 }
 
 // newBoards fills a store: a live run of all that k6 can do, one of a browser, two equal ones with their

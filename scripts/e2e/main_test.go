@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -40,10 +41,16 @@ func either[T any](brief, lengthy T) T {
 // workDir holds the programs, for as long as the tests run.
 var workDir string
 
+// atOnce is how many tests run side by side: most of what they do is wait.
+const atOnce = "4"
+
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) (code int) {
 	dir, err := os.MkdirTemp("", "k6es-e2e-")
+	if err == nil {
+		err = flag.Set("test.parallel", atOnce)
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

@@ -24,6 +24,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/k6es/k6es/kibana/kibanatest"
 	"github.com/k6es/k6es/scripts/servers/servertest"
 )
 
@@ -113,12 +114,13 @@ func newUser(t *testing.T, address string) *user {
 		_, _ = w.Write([]byte("ok")) // a client that went away needs no answer
 	}))
 	t.Cleanup(shop.Close)
+	dashboards := kibanatest.New(t, "")
 	prefix := servertest.Prefix(t, address)
 	home := t.TempDir()
 	stubs := filepath.Join(home, "stubs")
 	u := &user{
 		t: t, home: home,
-		replace: strings.NewReplacer("http://localhost:9200", address, "/k6-metrics-", "/"+prefix+"-metrics-",
+		replace: strings.NewReplacer("http://localhost:9200", address, "http://localhost:5601", dashboards.URL, "/k6-metrics-", "/"+prefix+"-metrics-",
 			"/k6-runs", "/"+prefix+"-runs", "/k6-series", "/"+prefix+"-series"),
 		environ: []string{
 			"HOME=" + home, "PATH=" + stubs + string(os.PathListSeparator) + os.Getenv("PATH"), "BASE_URL=" + shop.URL,
