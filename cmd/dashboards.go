@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -106,6 +107,9 @@ func (d *dashboards) pull(ctx context.Context, objects []kibana.Object) ([]kiban
 	saved, err := d.client.Export(ctx, keys, true)
 	if err != nil {
 		return nil, err
+	}
+	if !slices.ContainsFunc(keys, func(key string) bool { _, there := saved[key]; return there }) {
+		return nil, fmt.Errorf("no dashboards of prefix %s in Kibana: `%s setup --dashboards`", d.config.IndexPrefix, d.env.Name)
 	}
 	return kibana.Pull(objects, saved, d.config.IndexPrefix, values)
 }

@@ -84,16 +84,16 @@ func (env Env) checkKibana(ctx context.Context, cfg config.Config) doctor.Findin
 	quiet.Out, quiet.Err = io.Discard, io.Discard
 	d := dashboards{env: quiet, config: cfg, options: setupOptions{check: true}}
 	if err := d.connect(ctx); err != nil {
-		return doctor.Finding{Check: check, Mark: doctor.Wrong, Text: err.Error()}
+		return doctor.Of(check, err, "start it, or set K6_KIBANA_URL to where it is")
 	}
 	text := fmt.Sprintf("%s · %s, ", d.client.URL(), d.server)
 	objects, _, err := d.objects(ctx)
 	if err != nil {
-		return doctor.Finding{Check: check, Mark: doctor.Wrong, Text: text + err.Error()}
+		return doctor.Of(check, fmt.Errorf("%s%w", text, err), fix)
 	}
 	found, err := d.client.Check(ctx, d.server, objects)
 	if err != nil {
-		return doctor.Finding{Check: check, Mark: doctor.Wrong, Text: text + err.Error()}
+		return doctor.Of(check, fmt.Errorf("%s%w", text, err), fix)
 	}
 	dashboards, states := 0, map[kibana.State]int{}
 	for _, finding := range found {
@@ -123,11 +123,11 @@ func checkLogs(ctx context.Context, cfg config.Config, client *elastic.Client) d
 	}
 	overrides, err := logOverrides(cfg)
 	if err != nil {
-		return doctor.Finding{Check: finding.Check, Mark: doctor.Wrong, Text: err.Error()}
+		return doctor.Of(finding.Check, err, "name fields of its mapping: --logs-field ROLE=FIELD")
 	}
 	shape, err := logs.Probe(ctx, client, strings.Join(cfg.LogsIndex, ","), overrides)
 	if err != nil {
-		return doctor.Finding{Check: finding.Check, Mark: doctor.Wrong, Text: err.Error()}
+		return doctor.Of(finding.Check, err, "set K6_ELASTICSEARCH_LOGS_INDEX to an index that this user may read")
 	}
 	finding.Text = fmt.Sprintf("%s, %s", shape.Pattern, english.Plural(len(shape.Indices), "index", "indices"))
 	if shape.Documents == 0 {
@@ -157,6 +157,9 @@ func checkSpool(cfg config.Config, now time.Time) doctor.Finding {
 	dir, err := cfg.Spool()
 	if err != nil {
 		return doctor.Finding{Check: "spool", Mark: doctor.Warning, Text: err.Error()}
+	}
+	if err := dir.Check(); err != nil && dir.Size > 0 {
+		return doctor.Of(finding.Check, err, "set K6_ELASTICSEARCH_SPOOL_DIR to a folder that this user may write to")
 	}
 	entries, err := spool.List(dir.Root)
 	if err != nil {

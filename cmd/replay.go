@@ -82,7 +82,7 @@ func (env Env) replay(ctx context.Context, flags *pflag.FlagSet, o replayOptions
 	}
 	entries, err := spool.List(dir.Root)
 	if err != nil {
-		return err
+		return &CodedError{ExitUndelivered, err}
 	}
 	if entries, err = chosen(entries, refs, dir.Root); err != nil {
 		return err
@@ -94,7 +94,22 @@ func (env Env) replay(ctx context.Context, flags *pflag.FlagSet, o replayOptions
 		env.Err = &aboveBar{w: env.Err}
 	}
 	r := &replayer{env: env, config: cfg, output: o.output, ready: map[string]bool{}}
-	return r.all(ctx, slices.DeleteFunc(entries, func(e spool.Entry) bool { return !e.Left }), len(refs) > 0, dir.Root)
+	tidy(entries)
+	left := func(e spool.Entry) bool { return e.Left || e.Err != nil }
+	return r.all(ctx, matching(entries, left), len(refs) > 0, dir.Root)
+}
+
+// tidy removes what processes that were killed did not: files of which everything was delivered. Where that
+// cannot be done now, the next replay tries again.
+func tidy(entries []spool.Entry) {
+	for _, entry := range entries {
+		if entry.Left || entry.InUse || entry.Damaged > 0 || entry.Err != nil {
+			continue
+		}
+		if run, err := spool.Open(entry.Path); err == nil {
+			_ = run.Close()
+		}
+	}
 }
 
 // chosen picks the entries that are named: by id, by run name, or by the beginning of an id.
@@ -142,7 +157,7 @@ func (r *replayer) all(ctx context.Context, entries []spool.Entry, named bool, r
 	for _, entry := range entries {
 		result, err := r.one(ctx, entry)
 		if errors.Is(err, spool.ErrInUse) {
-			r.env.warnf("run %s: %v; it is left to that", entry.RunID, err)
+			r.env.warnf("%v; it is left to that", err)
 			if err = nil; named {
 				errs = append(errs, &CodedError{ExitUndelivered, fmt.Errorf("run %s is in use", entry.RunID)})
 			}
@@ -195,6 +210,9 @@ const (
 
 // one sends one spool. The result is nil where nothing was sent.
 func (r *replayer) one(ctx context.Context, entry spool.Entry) (*replayed, error) {
+	if entry.Err != nil {
+		return nil, &CodedError{ExitUndelivered, fmt.Errorf("run %s: %w", entry.RunID, entry.Err)}
+	}
 	if err := r.connect(ctx, entry.Prefix); err != nil {
 		return nil, &CodedError{ExitUndelivered, &serverError{fmt.Errorf("run %s is still in the spool: %w", entry.RunID, err)}}
 	}
@@ -203,7 +221,7 @@ func (r *replayer) one(ctx context.Context, entry spool.Entry) (*replayed, error
 		return nil, nil //nolint:nilnil // nothing is left, and that is well
 	}
 	if err != nil {
-		return nil, err
+		return nil, &CodedError{ExitUndelivered, fmt.Errorf("run %s: %w", entry.RunID, err)}
 	}
 	started := time.Now()
 	result, sent := r.blocks(ctx, run)
@@ -407,6 +425,7 @@ type spooled struct {
 	Damaged     int        `json:"damaged"`
 	RunDocument bool       `json:"run_document"`
 	InUse       bool       `json:"in_use"`
+	Error       string     `json:"error,omitempty"` // why it could not be looked into
 	Folder      string     `json:"folder"`
 }
 
@@ -422,6 +441,9 @@ func (env Env) listSpool(entries []spool.Entry, o replayOptions, root string) er
 			}
 			if !e.Oldest.IsZero() {
 				one.Oldest = &e.Oldest
+			}
+			if e.Err != nil {
+				one.Error = e.Err.Error()
 			}
 			all = append(all, one)
 		}
@@ -456,6 +478,8 @@ func (l look) spool(entries []spool.Entry) string {
 
 func stateOf(e spool.Entry) cell {
 	switch {
+	case e.Err != nil:
+		return cell{text: "cannot be read", colour: red}
 	case e.InUse:
 		return cell{text: "in use", colour: blue}
 	case e.Damaged > 0 && !e.Left:

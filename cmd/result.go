@@ -42,6 +42,7 @@ type result struct {
 	Dashboard   string   `json:"dashboard,omitempty"` // link to the run in Kibana, where that is known
 
 	failedShare string // for people; empty if k6 judged no request
+	verdicts    int    // on thresholds, of the summary
 }
 
 func (l *load) result(part runs.Part) *result {
@@ -50,7 +51,7 @@ func (l *load) result(part runs.Part) *result {
 		Instance: fmt.Sprintf("%016x", l.run.Instance), Start: utc(part.Start), End: utc(part.End),
 		Samples: l.pipeline.Samples(), Requests: part.Requests, Failed: part.Failures,
 		Documents: l.pipeline.Documents(), BadLines: l.bad.count, TornLine: l.bad.torn,
-		Seconds: time.Since(l.started).Seconds(),
+		Seconds: time.Since(l.started).Seconds(), verdicts: len(l.verdicts),
 	}
 	if part.Judged > 0 {
 		failed := part.Failures / part.Judged
@@ -121,8 +122,11 @@ func (u *uploader) tell(r *result) {
 // String is the result on lines of up to 80 columns: which run the file is, and what is in it.
 func (r *result) String() string {
 	lines := []string{terminal.Escape(fmt.Sprintf("%s  run %s · test %s", displayName(r.File), r.RunID, r.Test))}
+	all := r.Existing > 0 && r.Created == 0 && r.Undelivered+r.Rejected == 0
 	switch {
-	case r.Existing > 0 && r.Created == 0 && r.Undelivered+r.Rejected == 0:
+	case all && r.verdicts > 0:
+		lines = append(lines, "already there; "+plural(int64(r.verdicts), "verdict")+" on thresholds taken over from the summary")
+	case all:
 		lines = append(lines, "already there: nothing to add")
 	case r.Existing > 0:
 		lines = append(lines, r.facts(), plural(r.Existing, "document")+" of it already there")

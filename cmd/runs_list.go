@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -63,10 +64,15 @@ func (r runsCommand) list(cmd *cobra.Command, o listOptions) error {
 	if err := o.check(r); err != nil {
 		return err
 	}
-	store, err := r.store(cmd.Context(), cmd.Flags())
+	cfg, err := r.env.load(cmd.Flags())
 	if err != nil {
 		return err
 	}
+	client, _, err := connect(cmd.Context(), cfg)
+	if err != nil {
+		return err
+	}
+	store := &runs.Store{Client: client, Prefix: cfg.IndexPrefix, Now: r.now}
 	found, err := store.List(cmd.Context(), o.filter)
 	switch {
 	case err != nil:
@@ -74,11 +80,19 @@ func (r runsCommand) list(cmd *cobra.Command, o listOptions) error {
 	case o.output == "json":
 		return r.printJSON(found)
 	case len(found) == 0:
-		fmt.Fprintln(r.env.Err, "no run is like that")
+		fmt.Fprintln(r.env.Err, o.nothing(cfg.IndexPrefix, client.URL()))
 		return nil
 	}
 	fmt.Fprintln(r.env.Out, r.look(o.width).runs(found))
 	return nil
+}
+
+// nothing says that no run was found, and if none was ruled out, how one comes to be there.
+func (o listOptions) nothing(prefix, url string) string {
+	if cmp.Or(o.filter.Test, o.filter.Branch, o.filter.Environment, o.status, o.since) != "" || len(o.filter.Labels) > 0 {
+		return "no run is like that"
+	}
+	return fmt.Sprintf("no run yet (prefix %s at %s). Make one: k6 run --out elasticsearch SCRIPT, or k6es upload FILE", prefix, url)
 }
 
 // runs makes the table of runs.

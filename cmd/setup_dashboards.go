@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/k6es/k6es/config"
+	"github.com/k6es/k6es/elastic"
 	"github.com/k6es/k6es/kibana"
 	"github.com/k6es/k6es/mappings"
 )
@@ -24,16 +25,27 @@ func (env Env) setupDashboards(ctx context.Context, cfg config.Config, options s
 	}
 	err := env.installDashboards(ctx, cfg, options)
 	var gone *unreachableError
-	if errors.As(err, &gone) && !options.check {
+	switch {
+	case !errors.As(err, &gone) || options.check:
+		return err
+	case gone.mayCome():
 		return fmt.Errorf("%w. The dashboards are not installed; when it is there: `%s setup --dashboards`", err, env.Name)
+	default:
+		return fmt.Errorf("%w. The dashboards are not installed", err)
 	}
-	return err
 }
 
 // unreachableError says that Kibana could not be asked.
 type unreachableError struct{ error }
 
 func (e *unreachableError) Unwrap() error { return e.error }
+
+// mayCome tells whether waiting may help: what answers otherwise is not the right one, or refuses the login.
+func (e *unreachableError) mayCome() bool {
+	var connection *elastic.ConnectionError
+	var notReady *kibana.NotReadyError
+	return errors.As(e.error, &connection) || errors.As(e.error, &notReady)
+}
 
 // withoutKibana says what there is to know when nobody said where Kibana is.
 func (env Env) withoutKibana(options setupOptions) error {
@@ -107,17 +119,22 @@ func (d *dashboards) connect(ctx context.Context) (err error) {
 
 // objects are what belongs into this Kibana, and what was left out of it.
 func (d *dashboards) objects(ctx context.Context) ([]kibana.Object, []kibana.LeftOut, error) {
-	values, err := d.logs(ctx)
-	if err != nil {
-		d.noLogs = fmt.Errorf("%w. The dashboard beside production logs is left out", err)
-	}
-	if values == nil {
+	values, noLogs := d.logs(ctx)
+	if noLogs != nil || values == nil {
 		key := kibana.Dashboard + ":" + d.config.IndexPrefix + "-" + kibana.LogsDashboard
 		found, err := d.client.Export(ctx, []string{key}, false)
 		if err != nil {
 			return nil, nil, err
 		}
 		d.there = slices.Collect(maps.Keys(found))
+	}
+	if noLogs != nil {
+		values = nil
+		done := "left out"
+		if len(d.there) > 0 {
+			done = "left as it is"
+		}
+		d.noLogs = fmt.Errorf("%w. The dashboard beside production logs is %s", noLogs, done)
 	}
 	return kibana.Rendered(d.config.IndexPrefix, values, d.there...)
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -9,8 +10,9 @@ import (
 // argumentSettings reads the argument of k6's --out: addresses, then key=value, separated by commas,
 // as in "http://es:9200,run-id=42,label=team=shop". Lists and maps are given by repeating the key.
 //
-// A password with a comma that is not escaped falls apart into elements that make no sense; so what
-// follows a secret is never quoted in an error.
+// A password with a comma that is not escaped falls apart into elements that make no sense; so a word
+// without "=", and what follows a secret, is never quoted in an error. For the same reason, and as a
+// forgotten key is seen nowhere else, a host that is a mere word needs http:// here.
 func argumentSettings(from, argument string) ([]setting, error) {
 	reader := argumentReader{from: from}
 	for _, element := range splitCommas(argument) {
@@ -41,12 +43,11 @@ func (r *argumentReader) read(element string) error {
 		return r.add(byKey["url"], "url", strings.TrimSpace(element))
 	case option != nil && !paired:
 		return fmt.Errorf("%s: %s has no value, write %s=…", r.from, key, key)
-	case !paired && r.onlyAddresses():
+	case !paired && r.onlyAddresses() && looksLikeAddress(key):
 		return r.add(byKey["url"], "url", key)
-	case option == nil && (r.afterSecret() || holdsPassword(element)):
-		return fmt.Errorf(`%s: element %d is neither an address nor option=value (a comma inside a value is written \,)`, r.from, r.count)
-	case !paired:
-		return fmt.Errorf(`%s: %q is neither an address nor option=value (a comma inside a value is written \,)`, r.from, element)
+	case !paired, option == nil && (r.afterSecret() || holdsPassword(element)):
+		return fmt.Errorf("%s: element %d is neither an address like http://es:9200 nor an option like run-id=nightly "+
+			`(a host name alone needs http://; a comma inside a value is written \,)`, r.from, r.count)
 	}
 	option, err := lookup(r.from, key, Output)
 	if err != nil {
@@ -88,4 +89,16 @@ func (r *argumentReader) onlyAddresses() bool {
 
 func isAddress(element string) bool {
 	return strings.HasPrefix(element, "http://") || strings.HasPrefix(element, "https://")
+}
+
+// looksLikeAddress tells an address from a mere word: by a scheme, a dot or colons in the host, or a port.
+func looksLikeAddress(element string) bool {
+	if strings.Contains(element, "://") {
+		return true
+	}
+	address, err := url.Parse("http://" + element)
+	if err != nil {
+		return false
+	}
+	return address.Hostname() == "localhost" || address.Port() != "" || strings.ContainsAny(address.Hostname(), ".:")
 }

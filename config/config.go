@@ -96,6 +96,7 @@ type Config struct {
 	Warnings []string
 
 	sources map[string]string // option name → where its value came from
+	onlyK6  map[string]bool   // names of options whose value the k6es command does not learn by itself
 }
 
 // DefaultFiles returns the config files that are looked for when none is named, in order:
@@ -117,7 +118,7 @@ func Load(s Sources) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	c := Config{sources: make(map[string]string, len(options))}
+	c := Config{sources: make(map[string]string, len(options)), onlyK6: map[string]bool{}}
 	var errs []error
 	for _, given := range settings {
 		errs = append(errs, c.apply(given))
@@ -129,6 +130,7 @@ func Load(s Sources) (Config, error) {
 	if err := c.check(); err != nil {
 		return Config{}, err
 	}
+	c.KibanaURL = withoutApp(c.KibanaURL)
 	c.warnOfAccess(settings)
 	return c, nil
 }
@@ -143,6 +145,7 @@ func (c *Config) apply(given setting) error {
 		return fmt.Errorf("%s: %w", given.place(), err)
 	}
 	c.note(option, given.from)
+	c.onlyK6[option.Name] = given.onlyK6
 	if given.exposed && option.exposes(given.value) {
 		c.Warnings = append(c.Warnings, fmt.Sprintf(
 			"%s holds a secret that the list of processes shows: give it by %s or in a config file",

@@ -314,3 +314,28 @@ func TestMemoryIsShared(t *testing.T) {
 	assert.EqualValues(t, 48<<20, c.LiveWriter().Memory)
 	assert.EqualValues(t, 64<<20, c.UploadWriter().Memory)
 }
+
+// What only k6 was told is what the k6es command has to be told, too.
+func TestOnlyK6(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "k6es.yaml")
+	require.NoError(t, os.WriteFile(file, []byte("url: http://file\n"), 0o600))
+	for name, test := range map[string]struct {
+		sources config.Sources
+		want    []string
+	}{
+		"default":       {},
+		"environment":   {config.Sources{Env: map[string]string{"K6_ELASTICSEARCH_URL": "http://env"}, JSON: []byte(`{"url":"http://json"}`)}, nil},
+		"file":          {config.Sources{Files: []string{file}}, nil},
+		"argument":      {config.Sources{Files: []string{file}, Argument: "http://k6:hush@a,http://b"}, []string{"--url", "http://a,http://b"}},
+		"JSON":          {config.Sources{JSON: []byte(`{"url":"http://json","spoolDir":"/s"}`)}, []string{"--url", "http://json", "--spool-dir", "/s"}},
+		"file named so": {config.Sources{Argument: "config=" + file}, []string{"--url", "http://file"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, err := config.Load(test.sources)
+			require.NoError(t, err)
+			assert.Equal(t, test.want, c.OnlyK6("url", "spool-dir"))
+		})
+	}
+}

@@ -70,7 +70,7 @@ func FuzzVariable(f *testing.F) {
 		if len(names) == 0 || option.NotInFile {
 			t.Skip()
 		}
-		c := &Config{sources: map[string]string{}}
+		c := &Config{sources: map[string]string{}, onlyK6: map[string]bool{}}
 		if err := c.apply(setting{option: option, from: names[0], value: value}); err != nil {
 			assert.True(t, strings.HasPrefix(err.Error(), names[0]+": "), err)
 			return
@@ -96,7 +96,7 @@ func FuzzConfigFile(f *testing.F) {
 			if s.option.Ignored != "" {
 				continue
 			}
-			if err := (&Config{sources: map[string]string{}}).apply(s); err != nil {
+			if err := (&Config{sources: map[string]string{}, onlyK6: map[string]bool{}}).apply(s); err != nil {
 				assert.True(t, strings.HasPrefix(err.Error(), s.from+": "+s.key+": "), err)
 			}
 		}

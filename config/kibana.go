@@ -44,6 +44,17 @@ func (c Config) Links() kibana.Links {
 	return kibana.Links{URL: c.KibanaURL, Space: c.KibanaSpace, Tenant: c.KibanaTenant, Prefix: c.IndexPrefix}
 }
 
+// withoutApp is the address of Kibana in one copied from the browser, such as http://kibana:5601/app/home#/.
+func withoutApp(address string) string {
+	if app := appPattern.FindStringIndex(address); app != nil {
+		return address[:app[0]+1]
+	}
+	return address
+}
+
+// appPattern begins before the slash, so that a host called app is none.
+var appPattern = regexp.MustCompile(`[^/]/app(?:[/?#]|$)`)
+
 // validSpace looks at the id of a Kibana space, which is a part of URLs.
 func validSpace(text string) error {
 	if !spacePattern.MatchString(text) {

@@ -44,3 +44,23 @@ func TestKibanaPlace(t *testing.T) {
 	assert.Error(t, validSpace("Load"))
 	assert.NoError(t, validSpace("load-tests_2"))
 }
+
+// TestKibanaURLFromTheBrowser: only the address and the base path count.
+func TestKibanaURLFromTheBrowser(t *testing.T) {
+	t.Parallel()
+	for given, want := range map[string]string{
+		"":                                      "",
+		"http://kibana:5601":                    "http://kibana:5601",
+		"http://kibana:5601/app/home#/":         "http://kibana:5601",
+		"http://kibana:5601/app/dashboards":     "http://kibana:5601",
+		"kibana:5601/app":                       "kibana:5601",
+		"https://host/kb/app/dashboards?a=b#/c": "https://host/kb",
+		"http://app/kb":                         "http://app/kb",
+		"http://app/app#/":                      "http://app",
+		"http://host/apples":                    "http://host/apples",
+	} {
+		c, err := Load(Sources{Env: map[string]string{"K6_KIBANA_URL": given}})
+		assert.NoError(t, err)
+		assert.Equal(t, want, c.KibanaURL, given)
+	}
+}

@@ -34,6 +34,19 @@ func (c Config) Masked() []Setting {
 	return settings
 }
 
+// OnlyK6 returns the command line words, flag and value, that tell the k6es command those of the named options
+// that only k6 was given, by --out or its JSON config; none where the environment or a config file has them, or
+// the default holds. Logins in addresses are left out, secrets are masked.
+func (c Config) OnlyK6(names ...string) []string {
+	var words []string
+	for _, name := range names {
+		if value := byKey[name].text(&c); c.onlyK6[name] && value != "" {
+			words = append(words, "--"+name, strings.ReplaceAll(value, mask+"@", ""))
+		}
+	}
+	return words
+}
+
 // Address is where the server is, for messages: the URLs without logins, separated by commas.
 func (c Config) Address() string { return maskAddresses(c.URLs) }
 

@@ -41,6 +41,7 @@ type setting struct {
 	value   any    // string, []string or map[string]string
 	exposed bool   // other users of the machine can see it
 	inFile  bool   // the config file says so
+	onlyK6  bool   // the k6es command, run in the same place, would not see it
 }
 
 func (s setting) place() string {
@@ -64,10 +65,16 @@ func Environ(environ []string) map[string]string {
 func (s Sources) settings() ([]setting, error) {
 	fromJSON, jsonErr := jsonSettings("collectors."+s.output(), s.JSON)
 	fromArgument, argumentErr := argumentSettings("--out "+s.output()+"=…", s.Argument)
+	for _, given := range [][]setting{fromJSON, fromArgument} {
+		for i := range given {
+			given[i].onlyK6 = true
+		}
+	}
 	given := slices.Concat(s.fromEnvironment(), fromArgument, flagSettings(s.Flags))
 	fromFile, fileErr := s.fromFile(given)
+	namedForK6 := slices.ContainsFunc(fromArgument, func(s setting) bool { return s.option == byKey["config"] })
 	for i := range fromFile {
-		fromFile[i].inFile = true
+		fromFile[i].inFile, fromFile[i].onlyK6 = true, namedForK6
 	}
 	if err := errors.Join(fileErr, jsonErr, argumentErr); err != nil {
 		return nil, err

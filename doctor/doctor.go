@@ -34,6 +34,15 @@ type Finding struct {
 	Fix   string `json:"fix,omitempty"` // what to do; empty: nothing
 }
 
+// Of is the finding for an error: what to do about it is what the error says of that, else the fix.
+func Of(check string, err error, fix string) Finding {
+	what, advice := elastic.Advice(err.Error())
+	if advice == "" {
+		advice = fix
+	}
+	return Finding{check, Wrong, what, advice}
+}
+
 // Patient is the server that is looked at.
 type Patient struct {
 	Client *elastic.Client

@@ -2,7 +2,9 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"github.com/k6es/k6es/elastic"
@@ -48,7 +50,19 @@ func (h health) finding(p Patient) Finding {
 
 // Unreachable is the finding for a server, or one node of it, that does not answer as it should.
 func Unreachable(err error) Finding {
-	return Finding{"server", Wrong, err.Error(), ""}
+	var connection *elastic.ConnectionError
+	var file *fs.PathError
+	var answer *elastic.Error
+	switch {
+	case errors.As(err, &connection):
+		return Of("server", err, "start it, or set K6_ELASTICSEARCH_URL to where it is")
+	case errors.As(err, &file):
+		return Of("server", err, "name a file that is there and that this user may read")
+	case errors.As(err, &answer):
+		return Of("server", err, "look into the server's log")
+	default:
+		return Of("server", err, "put that option right")
+	}
 }
 
 // Nodes looks at each address of a cluster alone. open makes a client for one address. There is a finding

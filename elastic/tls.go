@@ -13,6 +13,13 @@ import (
 // requests in flight.
 const idleConnections = 16
 
+// The options that name files, for messages.
+const (
+	caFileOption   = "ca-cert-file (K6_ELASTICSEARCH_CA_CERT_FILE)"
+	certFileOption = "client-cert-file (K6_ELASTICSEARCH_CLIENT_CERT_FILE)"
+	keyFileOption  = "client-key-file (K6_ELASTICSEARCH_CLIENT_KEY_FILE)"
+)
+
 // transport makes what sends requests. Secrets that it learns on the way are added.
 func (c Config) transport(secrets *secrets) (http.RoundTripper, error) {
 	secure, err := c.tls()
@@ -46,12 +53,12 @@ func (c Config) tls() (*tls.Config, error) {
 		secure.RootCAs = roots
 	}
 	if (c.ClientCertFile == "") != (c.ClientKeyFile == "") {
-		return nil, errors.New("a client certificate needs both the certificate file and the key file")
+		return nil, errors.New("a client certificate needs both: " + certFileOption + " and " + keyFileOption)
 	}
 	if c.ClientCertFile != "" {
 		pair, err := tls.LoadX509KeyPair(c.ClientCertFile, c.ClientKeyFile)
 		if err != nil {
-			return nil, fmt.Errorf("read the client certificate: %w", err)
+			return nil, fmt.Errorf("cannot use %s with %s: %w", certFileOption, keyFileOption, err)
 		}
 		secure.Certificates = []tls.Certificate{pair}
 	}
@@ -61,11 +68,11 @@ func (c Config) tls() (*tls.Config, error) {
 func readRoots(file string) (*x509.CertPool, error) {
 	pem, err := os.ReadFile(file) //nolint:gosec // the user names the file
 	if err != nil {
-		return nil, fmt.Errorf("read the CA certificates: %w", err)
+		return nil, fmt.Errorf("cannot use %s: %w", caFileOption, err)
 	}
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s holds no PEM certificate", file)
+		return nil, fmt.Errorf("cannot use %s: %s holds no PEM certificate", caFileOption, file)
 	}
 	return roots, nil
 }

@@ -141,15 +141,17 @@ func TestWrongCertificateFiles(t *testing.T) {
 	ca := newAuthority(t)
 	ca.issue(t, "client")
 	require.NoError(t, os.WriteFile(ca.file("empty.pem"), nil, 0o600))
+	const pair = "cannot use client-cert-file (K6_ELASTICSEARCH_CLIENT_CERT_FILE) with client-key-file (K6_ELASTICSEARCH_CLIENT_KEY_FILE): "
 	tests := map[string]struct {
 		config elastic.Config
 		want   string
 	}{
-		"no CA file":        {elastic.Config{CACertFile: ca.file("none")}, "read the CA certificates: "},
-		"no PEM":            {elastic.Config{CACertFile: ca.file("empty.pem")}, "empty.pem holds no PEM certificate"},
+		"no client file":    {elastic.Config{ClientCertFile: ca.file("none"), ClientKeyFile: ca.file("client.key")}, pair + "open " + ca.file("none")},
+		"no CA file":        {elastic.Config{CACertFile: ca.file("none")}, "cannot use ca-cert-file (K6_ELASTICSEARCH_CA_CERT_FILE): open "},
+		"no PEM":            {elastic.Config{CACertFile: ca.file("empty.pem")}, "cannot use ca-cert-file (K6_ELASTICSEARCH_CA_CERT_FILE): " + ca.file("empty.pem") + " holds no PEM certificate"},
 		"key missing":       {elastic.Config{ClientCertFile: ca.file("client.pem")}, "needs both"},
-		"key of another":    {elastic.Config{ClientCertFile: ca.file("ca.pem"), ClientKeyFile: ca.file("client.key")}, "read the client certificate: "},
-		"certificate twice": {elastic.Config{ClientCertFile: ca.file("client.pem"), ClientKeyFile: ca.file("client.pem")}, "read the client certificate: "},
+		"key of another":    {elastic.Config{ClientCertFile: ca.file("ca.pem"), ClientKeyFile: ca.file("client.key")}, pair},
+		"certificate twice": {elastic.Config{ClientCertFile: ca.file("client.pem"), ClientKeyFile: ca.file("client.pem")}, pair},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -24,6 +24,10 @@ type block struct {
 	// says that it came from there, saving that it is being written there.
 	kept            *spool.Ref
 	drained, saving bool
+	// Under the same lock: answered says that the sender is done with the block, left what was not
+	// delivered of it.
+	answered bool
+	left     []*block
 }
 
 // record is the block as the spool keeps it.
@@ -102,6 +106,9 @@ func (b *block) entries(each func(i int, entry []byte)) error {
 	for i := 0; len(rest) > 0; i++ {
 		action := bytes.IndexByte(rest, '\n') + 1
 		end := action + bytes.IndexByte(rest[action:], '\n') + 1
+		if action == 0 || end == action {
+			return fmt.Errorf("entry %d of a block of %d has no end", i+1, b.docs)
+		}
 		each(i, rest[:end])
 		rest = rest[end:]
 	}

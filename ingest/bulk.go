@@ -58,6 +58,23 @@ type prepareError struct{ error }
 
 func (e *prepareError) Unwrap() error { return e.error }
 
+// tooLarge tells whether an error is the server's answer that a bulk request is too large.
+func tooLarge(err error) bool {
+	return !unprepared(err) && elastic.IsStatus(err, http.StatusRequestEntityTooLarge)
+}
+
+// malformed tells whether an error is the server's answer that it cannot make anything of a bulk request. A
+// proxy gives no type: it may mean something else, and think better of it.
+func malformed(err error) bool {
+	var answer *elastic.Error
+	return !unprepared(err) && errors.As(err, &answer) && answer.Status == http.StatusBadRequest && answer.Type != ""
+}
+
+func unprepared(err error) bool {
+	var unprepared *prepareError
+	return errors.As(err, &unprepared)
+}
+
 func (w *Writer) url() string { return w.transport.URL() }
 
 // attempt sends a block once. It returns the documents that are to be sent again, nil for none or, with
@@ -144,6 +161,7 @@ func (w *Writer) explainTimeout(ctx context.Context, err error) error {
 // judge counts the documents of a block by what became of each, and returns those to be sent again.
 func (w *Writer) judge(b *block, items []bulkItem) (*block, error) {
 	var verdicts tally
+	var unkept error
 	left, err := b.pick(w.options.Compression, func(i int, entry []byte) []byte {
 		item := &items[i]
 		switch item.verdict() {
@@ -160,9 +178,13 @@ func (w *Writer) judge(b *block, items []bulkItem) (*block, error) {
 			}
 			fallthrough
 		default:
-			w.counts.rejected.Add(1)
 			verdicts.refuse(item.Error.String())
-			w.options.Rejects.entry(entry, item.Error.String())
+			err := w.options.Rejects.entry(entry, item.Error.String())
+			if err != nil && w.replays() {
+				unkept = err
+				return entry
+			}
+			w.counts.rejected.Add(1)
 		}
 		return nil
 	})
@@ -170,11 +192,27 @@ func (w *Writer) judge(b *block, items []bulkItem) (*block, error) {
 		return nil, fmt.Errorf("taking a block apart: %w", err)
 	}
 	w.warn(verdicts.reasons)
-	if left.docs == 0 {
+	switch {
+	case left.docs == 0:
 		return nil, nil
+	case unkept != nil:
+		return left, &unkeptError{unkept}
+	default:
+		return left, verdicts.waiting
 	}
-	return left, verdicts.waiting
 }
+
+// unkeptError says that refused documents stay in the spool: the rejects file does not take them.
+type unkeptError struct{ error }
+
+func (e *unkeptError) Error() string {
+	return "refused documents cannot be kept: " + e.error.Error() + ". See option rejects-file"
+}
+
+func (e *unkeptError) Unwrap() error { return e.error }
+
+// replays tells whether the writer only sends what is in the spool.
+func (w *Writer) replays() bool { return w.spill != nil && w.options.Fatal }
 
 // tally sums up what the server said of the documents of a block.
 type tally struct {

@@ -13,7 +13,7 @@ import (
 // safe for concurrent use.
 type Rejects struct {
 	Path   string
-	Append bool // to a file that is there; otherwise it is replaced
+	Append bool // to a file that is there, which others may have open; otherwise it is replaced
 
 	mu     sync.Mutex
 	file   *os.File
@@ -42,7 +42,7 @@ func (r *Rejects) Line(bad *BadLine) {
 	if r.enough(len(where) + len(bad.Reason) + len(bad.Text)) {
 		return
 	}
-	r.write(reject{Where: where, Reason: bad.Reason, Line: string(bad.Text)})
+	_ = r.write(reject{Where: where, Reason: bad.Reason, Line: string(bad.Text)}) // Close tells of it
 }
 
 // enough says whether a line of that size is one too many, and counts it.
@@ -64,29 +64,31 @@ func (r *Rejects) Passed() int64 {
 	return r.passed
 }
 
-// entry keeps a document that the server refused.
-func (r *Rejects) entry(entry []byte, reason string) {
+// entry keeps a document that the server refused. The error says that it is kept nowhere.
+func (r *Rejects) entry(entry []byte, reason string) error {
 	action, doc, _ := bytes.Cut(entry, []byte{'\n'})
-	r.write(reject{Reason: reason, Action: bytes.Clone(action), Document: bytes.TrimSpace(bytes.Clone(doc))})
+	return r.write(reject{Reason: reason, Action: bytes.Clone(action), Document: bytes.TrimSpace(bytes.Clone(doc))})
 }
 
-func (r *Rejects) write(line reject) {
+// write appends a line, in one piece: others may append to the same file.
+func (r *Rejects) write(line reject) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.count++
 	if r.err != nil {
-		return
+		return r.err
 	}
 	if r.file == nil {
-		existing := os.O_TRUNC
-		if r.Append {
-			existing = os.O_APPEND
+		flags := os.O_CREATE | os.O_WRONLY | os.O_APPEND
+		if !r.Append {
+			flags |= os.O_TRUNC
 		}
-		if r.file, r.err = os.OpenFile(r.Path, os.O_CREATE|os.O_WRONLY|existing, 0o600); r.err != nil {
-			return
+		if r.file, r.err = os.OpenFile(r.Path, flags, 0o600); r.err != nil {
+			return r.err
 		}
 	}
 	r.err = json.NewEncoder(r.file).Encode(line)
+	return r.err
 }
 
 // Count is how many were kept, or would have been had the file not failed.

@@ -94,7 +94,12 @@ func (o *outage) begin(err error) {
 	}
 	if !o.told && (o.over.IsZero() || time.Since(o.over) >= calm) {
 		o.told = true
-		o.log.Warnf("%v, since %s; %s", err, o.since.Format(time.TimeOnly), o.waiting)
+		what, advice := elastic.Advice(err.Error())
+		text := fmt.Sprintf("%s, since %s; %s", what, o.since.Format(time.TimeOnly), o.waiting)
+		if advice != "" {
+			text += ". " + advice
+		}
+		o.log.Warnf("%s", text)
 	}
 }
 

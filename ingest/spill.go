@@ -29,6 +29,9 @@ type spiller struct {
 	spool  *spool.Run
 	saving *block // on its way to the disk, under the writer's lock; nil: none
 
+	unreadable bool      // the disk could not be read the last time, under the writer's lock
+	readAgain  time.Time // when to try next, under the writer's lock
+
 	failing bool      // the last block could not be written; for the goroutine alone, as all below
 	again   time.Time // when to try next
 	told    map[string]bool
@@ -178,6 +181,8 @@ func (w *Writer) mayDrain() bool {
 	switch {
 	case w.spill == nil || w.spill.spool.Waiting() == 0:
 		return false
+	case w.spill.unreadable && time.Now().Before(w.spill.readAgain):
+		return false
 	case w.away():
 		return len(w.flying)+w.draining == 0
 	case w.closed:
@@ -195,6 +200,7 @@ func (w *Writer) drain() *block {
 	record, ref, err := w.spill.spool.Next()
 	w.mu.Lock()
 	if err == nil {
+		w.spill.unreadable = false
 		b := blockOf(record, ref)
 		w.counts.spooled.Add(-int64(b.docs))
 		w.held += int64(len(b.body))
@@ -203,11 +209,28 @@ func (w *Writer) drain() *block {
 	}
 	w.draining--
 	var damage *spool.Damage
-	if errors.As(err, &damage) {
+	switch {
+	case errors.Is(err, spool.ErrEmpty):
+	case errors.As(err, &damage):
 		w.counts.spooled.Add(-int64(damage.Documents))
 		w.counts.undelivered.Add(int64(damage.Documents))
 		w.counts.damaged.Add(1)
 		w.options.Log.Warnf("a block of the spool is damaged, and passed over: %v", damage)
+	default:
+		w.unread(err)
 	}
 	return nil
+}
+
+// unread leaves alone a disk that cannot be read now. A replay ends: whoever runs it can run it again.
+func (w *Writer) unread(err error) {
+	if w.options.Fatal {
+		w.cancel(err)
+		return
+	}
+	if !w.spill.unreadable {
+		w.options.Log.Warnf("%v; what is in the spool waits there", err)
+	}
+	w.spill.unreadable, w.spill.readAgain = true, time.Now().Add(spillPause)
+	time.AfterFunc(spillPause, w.wake)
 }

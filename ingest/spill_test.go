@@ -3,6 +3,7 @@ package ingest_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -362,6 +363,170 @@ func TestSpoolUnderRandomFaults(t *testing.T) {
 			there := int64(len(s.server.Documents()))
 			assert.GreaterOrEqual(t, there, 400-stats.Rejected-stats.Undelivered)
 			assert.LessOrEqual(t, there, int64(400))
+		})
+	}
+}
+
+// aside puts a folder in the place of a file, so that the file cannot be read; back undoes that.
+func aside(t *testing.T, name string) (back func()) {
+	t.Helper()
+	require.NoError(t, os.Rename(name, name+"~"))
+	require.NoError(t, os.Mkdir(name, 0o700))
+	return func() {
+		require.NoError(t, os.Remove(name))
+		require.NoError(t, os.Rename(name+"~", name))
+	}
+}
+
+// A disk that cannot be read for a while costs nothing: a live run goes on later, a replay ends and says so.
+func TestSpoolThatCannotBeReadNow(t *testing.T) {
+	t.Parallel()
+	bubble(t, "live", func(t *testing.T) {
+		s := newSpooling(t, 1<<20, nil)
+		s.server.Always(ingesttest.Fault{Status: 503})
+		s.stream(t, 0, 20)
+		back := aside(t, filepath.Join(s.entry(t).Path, "000001.blocks"))
+		s.server.Always(ingesttest.Fault{})
+		time.Sleep(30 * time.Second)
+		assert.Positive(t, s.Stats().Spooled)
+		back()
+		require.NoError(t, s.close(t))
+		assert.EqualValues(t, 200, s.Stats().Delivered())
+		assert.Zero(t, s.Stats().Damaged)
+		assert.Equal(t, 1, strings.Count(strings.Join(s.log.all, "\n"), "; what is in the spool waits there"))
+	})
+	bubble(t, "replay", func(t *testing.T) {
+		s := newSpooling(t, 1<<20, nil)
+		s.server.Always(ingesttest.Fault{Status: 503})
+		s.stream(t, 0, 5)
+		require.Error(t, s.close(t))
+		s.server.Always(ingesttest.Fault{})
+		entry := s.entry(t)
+		run, err := spool.Open(entry.Path)
+		require.NoError(t, err)
+		back := aside(t, filepath.Join(entry.Path, "000001.blocks"))
+		w := ingest.NewWriter(s.server.Client(), ingest.WriterOptions{
+			InFlight: 2, Memory: 1 << 20, Wait: true, Timeout: time.Second, RetryFor: time.Minute, Fatal: true,
+			Rejects: s.rejects, Log: s.log, Spool: run,
+		})
+		require.ErrorContains(t, w.Close(t.Context()), "reading the spool")
+		assert.EqualValues(t, 50, w.Stats().Spooled)
+		require.NoError(t, run.Close())
+		back()
+		stats, err := s.replay(t, entry.Path)
+		require.NoError(t, err)
+		assert.EqualValues(t, 50, stats.Delivered())
+	})
+}
+
+// A file that somebody removed does not come back: what was in it is counted.
+func TestSpoolFileThatIsRemoved(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSpooling(t, 1<<20, func(o *ingest.WriterOptions) { o.InFlight = 1 })
+		s.server.Always(ingesttest.Fault{Status: 503})
+		s.stream(t, 0, 20)
+		require.NoError(t, os.Remove(filepath.Join(s.entry(t).Path, "000001.blocks")))
+		s.server.Always(ingesttest.Fault{})
+		_ = s.close(t)
+		stats := s.Stats()
+		assert.Zero(t, stats.Spooled)
+		assert.EqualValues(t, 200, stats.Delivered()+stats.Undelivered)
+	})
+}
+
+// A replay forgets no document that was refused and could not be put into the rejects file.
+func TestReplayWithoutARejectsFile(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]ingesttest.Fault{
+		"documents": {Item: func(i int, _ ingesttest.Document) *ingesttest.ItemError {
+			if i%2 == 0 {
+				return nil
+			}
+			return &ingesttest.ItemError{Status: 400, Type: "mapper_parsing_exception", Reason: "no"}
+		}},
+		"blocks": {Status: 400, Body: `{"error":{"type":"parse_exception"}}`},
+	} {
+		bubble(t, name, func(t *testing.T) {
+			s := newSpooling(t, 1<<20, nil)
+			s.server.Always(ingesttest.Fault{Status: 503})
+			require.NoError(t, s.add(entries(0, 10)...))
+			require.Error(t, s.close(t))
+			path := s.entry(t).Path
+			s.server.Always(fault)
+			s.rejects = &ingest.Rejects{Path: filepath.Join(t.TempDir(), "no", "rejects")}
+			first, err := s.replay(t, path)
+			require.ErrorContains(t, err, "refused documents cannot be kept: open ")
+			assert.Zero(t, first.Rejected)
+			assert.Equal(t, first.Spooled, s.entry(t).Documents)
+
+			s.rejects = &ingest.Rejects{Path: filepath.Join(t.TempDir(), "rejects")}
+			second, err := s.replay(t, path)
+			require.NoError(t, err)
+			assert.EqualValues(t, 10, first.Created+second.Delivered()+second.Rejected)
+			assert.Len(t, readRejects(t, s.rejects), int(second.Rejected))
+			assert.NoDirExists(t, path)
+		})
+	}
+}
+
+// What was refused before a block went to the spool is not refused, and counted, once more by the replay.
+func TestRejectedOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSpooling(t, 1<<20, nil)
+		all := entries(0, 10)
+		bad, late := idOf(t, all[2]), idOf(t, all[5])
+		busy := true
+		s.server.Judge(func(d ingesttest.Document) *ingesttest.ItemError {
+			switch {
+			case d.ID == bad:
+				return &ingesttest.ItemError{Status: 400, Type: "mapper_parsing_exception", Reason: "no"}
+			case d.ID == late && busy:
+				return &ingesttest.ItemError{Status: 429, Type: "es_rejected_execution_exception", Reason: "queue"}
+			}
+			return nil
+		})
+		require.NoError(t, s.add(all...))
+		require.NoError(t, s.Flush())
+		time.Sleep(3 * time.Second)
+		require.Error(t, s.close(t))
+		assert.Equal(t, []int64{8, 1, 1}, []int64{s.Stats().Created, s.Stats().Rejected, s.Stats().Spooled})
+		busy = false
+		stats, err := s.replay(t, s.entry(t).Path)
+		require.NoError(t, err)
+		assert.Equal(t, []int64{1, 0, 0}, []int64{stats.Created, stats.Existing, stats.Rejected})
+		assert.Len(t, readRejects(t, s.rejects), 1)
+	})
+}
+
+// strict is a server that can make nothing of any request.
+type strict struct{ *ingesttest.Client }
+
+// Perform implements ingest.Transport.
+func (strict) Perform(r *http.Request) (*http.Response, error) {
+	body := io.NopCloser(strings.NewReader(`{"error":{"type":"parse_exception"}}`))
+	return &http.Response{StatusCode: http.StatusBadRequest, Body: body, Request: r}, nil
+}
+
+// A block that holds no entries ends, though its checksum is right.
+func TestBlockWithoutEntries(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"x", "x\n", "x\ny"} {
+		bubble(t, text, func(t *testing.T) {
+			s := newSpooling(t, 1<<20, nil)
+			require.NoError(t, s.delivery.close(t))
+			_, err := s.spool.Append(spool.Record{Kind: spool.Bulk, Documents: 1, Raw: len(text), Time: time.Now(), Body: []byte(text)}, false)
+			require.NoError(t, err)
+			w := ingest.NewWriter(strict{s.server.Client()}, ingest.WriterOptions{
+				InFlight: 1, Memory: 1 << 20, Timeout: time.Second, Rejects: s.rejects, Log: s.log, Spool: s.spool,
+			})
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			require.NoError(t, w.Close(ctx))
+			assert.EqualValues(t, 1, w.Stats().Rejected)
+			assert.Contains(t, strings.Join(s.log.all, "\n"), "could not be kept: entry 1 of a block of 1 has no end")
+			require.NoError(t, s.spool.Close())
 		})
 	}
 }

@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/dustin/go-humanize"
 
-	"github.com/k6es/k6es/elastic"
 	"github.com/k6es/k6es/ingest/spool"
 )
 
@@ -233,10 +231,14 @@ func (w *Writer) settle() {
 		left = append(left, w.spill.saving)
 	}
 	for _, b := range left {
+		rest := []*block{b}
+		if b.answered {
+			rest = b.left
+		}
 		if b.kept != nil {
-			w.counts.spooled.Add(documents(b))
+			w.counts.spooled.Add(documents(rest...))
 		} else {
-			w.giveUp(b)
+			w.giveUp(rest...)
 		}
 	}
 	w.queue, w.flying = nil, nil
@@ -295,6 +297,7 @@ func (w *Writer) take() *block {
 // there; without one it is given up.
 func (w *Writer) landed(b *block, left []*block) {
 	w.mu.Lock()
+	b.answered, b.left = true, left
 	for b.saving {
 		w.change.Wait()
 	}
@@ -324,9 +327,36 @@ func (w *Writer) landed(b *block, left []*block) {
 	case len(left) == 0:
 		w.options.Spool.Settle(*b.kept)
 	default:
-		w.options.Spool.Release(*b.kept)
+		w.putBack(b, left)
 		w.wake()
 	}
+}
+
+// putBack leaves in the spool what was not delivered of a block that is there: without what has an answer
+// already, if there is room to write it anew, so that nothing is refused and counted twice.
+func (w *Writer) putBack(b *block, left []*block) {
+	spooled := w.options.Spool
+	if documents(left...) == int64(b.docs) {
+		spooled.Release(*b.kept)
+		return
+	}
+	var refs []spool.Ref
+	for _, part := range left {
+		part.sealed = b.sealed
+		ref, err := spooled.Append(part.record(), true)
+		if err != nil {
+			for _, ref := range refs {
+				spooled.Settle(ref)
+			}
+			spooled.Release(*b.kept)
+			return
+		}
+		refs = append(refs, ref)
+	}
+	for _, ref := range refs {
+		spooled.Release(ref)
+	}
+	spooled.Settle(*b.kept)
 }
 
 // deliver sends a block until every document of it has an answer. It returns what has to be given up.
@@ -348,11 +378,10 @@ func (w *Writer) deliver(b *block) (left []*block) {
 			if rest == nil {
 				return nil
 			}
-		case elastic.IsStatus(err, http.StatusRequestEntityTooLarge):
+		case tooLarge(err):
 			return w.halve(b, err)
-		case elastic.IsStatus(err, http.StatusBadRequest): // and so it would be every time
-			w.refuse(b, err.Error())
-			return nil
+		case malformed(err): // and so it would be every time
+			return w.refuse(b, err.Error())
 		case w.hopeless(err):
 			w.cancel(err)
 			return []*block{b}
@@ -382,8 +411,7 @@ func (w *Writer) pause(r *retry, err error) bool {
 // halve sends a block that the server finds too large (413) in halves.
 func (w *Writer) halve(b *block, why error) (left []*block) {
 	if b.docs == 1 {
-		w.refuse(b, why.Error())
-		return nil
+		return w.refuse(b, why.Error())
 	}
 	for _, half := range []func(i int) bool{
 		func(i int) bool { return i < b.docs/2 },
@@ -396,8 +424,7 @@ func (w *Writer) halve(b *block, why error) (left []*block) {
 			return nil
 		})
 		if err != nil {
-			w.refuse(b, err.Error())
-			return nil
+			return w.refuse(b, err.Error())
 		}
 		left = append(left, w.deliver(part)...)
 	}
@@ -406,14 +433,23 @@ func (w *Writer) halve(b *block, why error) (left []*block) {
 
 // hopeless says whether an error ends the writer.
 func (w *Writer) hopeless(err error) bool {
-	return w.options.Fatal && w.ctx.Err() == nil && !Passing(err)
+	var unkept *unkeptError
+	return w.options.Fatal && w.ctx.Err() == nil && (!Passing(err) || errors.As(err, &unkept))
 }
 
-// refuse counts and keeps all documents of a block as rejected.
-func (w *Writer) refuse(b *block, reason string) {
-	w.counts.rejected.Add(int64(b.docs))
-	if err := b.entries(func(_ int, entry []byte) { w.options.Rejects.entry(entry, reason) }); err != nil {
+// refuse counts and keeps all documents of a block as rejected. What it returns has to be given up: in a
+// replay the block, if the rejects file does not take it.
+func (w *Writer) refuse(b *block, reason string) (left []*block) {
+	var unkept error
+	err := b.entries(func(_ int, entry []byte) { unkept = w.options.Rejects.entry(entry, reason) })
+	if err != nil {
 		w.options.Log.Warnf("%d rejected documents could not be kept: %v", b.docs, err)
 	}
 	w.options.Log.Warnf("%d documents were refused: %s", b.docs, reason)
+	if unkept != nil && w.replays() {
+		w.cancel(&unkeptError{unkept})
+		return []*block{b}
+	}
+	w.counts.rejected.Add(int64(b.docs))
+	return nil
 }

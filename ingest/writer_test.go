@@ -323,7 +323,7 @@ func TestWriterRefusesABlockThatIsMalformed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := deliver(t, nil)
-		d.server.Next(1, ingesttest.Fault{Status: 400, Body: "malformed"})
+		d.server.Next(1, ingesttest.Fault{Status: 400, Body: `{"error":{"type":"parse_exception","reason":"malformed"},"status":400}`})
 		require.NoError(t, d.add(entries(0, 5)...))
 		require.NoError(t, d.Flush())
 		synctest.Wait()
@@ -332,6 +332,62 @@ func TestWriterRefusesABlockThatIsMalformed(t *testing.T) {
 		assert.EqualValues(t, 5, d.Stats().Rejected)
 		assert.EqualValues(t, 5, d.Stats().Created)
 		assert.Len(t, readRejects(t, d.rejects), 5)
+	})
+}
+
+// What a proxy says, or the server of a template, is nothing about the documents.
+func TestWriterTriesAgainWhatWasNotTheServersWordOnDocuments(t *testing.T) {
+	t.Parallel()
+	for name, prepare := range map[string]error{
+		"proxy":              nil,
+		"template":           &elastic.Error{Status: 400, Type: "illegal_argument_exception", Reason: "another template"},
+		"template too large": &elastic.Error{Status: 413},
+	} {
+		bubble(t, name, func(t *testing.T) {
+			prepared := 0
+			d := deliver(t, func(o *ingest.WriterOptions) {
+				o.Fatal = false
+				o.Prepare = func(context.Context) error {
+					if prepared++; prepared == 1 {
+						return prepare
+					}
+					return nil
+				}
+			})
+			if prepare == nil {
+				d.server.Next(1, ingesttest.Fault{Status: 400, Body: "<html>Bad Request</html>"})
+			}
+			require.NoError(t, d.add(entries(0, 5)...))
+			require.NoError(t, d.close(t))
+			assert.Zero(t, d.Stats().Rejected)
+			assert.Len(t, d.server.Documents(), 5)
+		})
+	}
+}
+
+func TestTwoWritersShareARejectsFile(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "rejects")
+		refusing := func() *delivery {
+			d := deliver(t, nil)
+			d.rejects.Path, d.rejects.Append = path, true
+			d.server.Judge(func(ingesttest.Document) *ingesttest.ItemError {
+				return &ingesttest.ItemError{Status: 400, Type: "mapper_parsing_exception", Reason: "no"}
+			})
+			return d
+		}
+		one, other := refusing(), refusing()
+		for from := range 3 {
+			for _, d := range []*delivery{one, other} {
+				require.NoError(t, d.add(entries(from, 1)...))
+				require.NoError(t, d.Flush())
+				synctest.Wait()
+			}
+		}
+		require.NoError(t, one.close(t))
+		require.NoError(t, other.close(t))
+		assert.Len(t, readRejects(t, one.rejects), 6)
 	})
 }
 
@@ -539,6 +595,22 @@ func TestWriterPrepares(t *testing.T) {
 		require.NoError(t, d.add(entries(0, 1)...))
 		require.NoError(t, d.close(t))
 		assert.Equal(t, 4, calls)
+	})
+	bubble(t, "and tells the way out behind what happens meanwhile", func(t *testing.T) {
+		calls := 0
+		d := deliver(t, func(o *ingest.WriterOptions) {
+			o.Fatal = false
+			o.Prepare = func(context.Context) error {
+				if calls++; calls == 1 {
+					return errors.New("the template k6-metrics is missing. Run k6es setup")
+				}
+				return nil
+			}
+		})
+		require.NoError(t, d.add(entries(0, 1)...))
+		require.NoError(t, d.close(t))
+		assert.Regexp(t, `^WARN the template k6-metrics is missing, since [0-9:]{8}; documents wait in memory and are sent again\. Run k6es setup$`,
+			d.log.all[0])
 	})
 }
 

@@ -2,8 +2,8 @@
 //
 // What happens when:
 //
-//	New                reads the options; no network, no files but the config file
-//	Start              connects, asks what server this is, starts the worker
+//	New                reads the options; no network, no files but the config file and certificates
+//	Start              asks what server this is, starts the worker
 //	AddMetricSamples   puts k6's samples into a bounded queue and returns at once
 //	the worker         turns samples into documents and hands them to the writer, which sends
 //	StopWithTestError  takes what is left, waits for its delivery, bounded, and says what became of it
@@ -66,9 +66,13 @@ type Output struct {
 	convert  *converter
 	recorder *runs.Recorder
 	store    *runs.Store
-	prepared atomic.Bool   // the templates are there
-	beating  chan struct{} // holds an element while a heartbeat is being written
-	unusable int64         // samples whose value is no number
+	prepared atomic.Bool     // the templates are there
+	beating  chan struct{}   // holds an element while a heartbeat is being written
+	beats    context.Context // of heartbeats; ended by endBeats
+	endBeats context.CancelFunc
+	keeping  sync.Mutex // of the run's document, in the spool
+	final    bool       // its last version was, or is being, kept; under keeping
+	unusable int64      // samples whose value is no number
 
 	dashboard string // link to the run in Kibana, at its end; empty: not known
 
@@ -85,7 +89,7 @@ type Output struct {
 var _ output.WithStopWithTestError = (*Output)(nil)
 
 // New makes the output from k6's parameters. Options come from --out, the environment, k6's JSON config
-// and the config file; what is wrong with them is the error.
+// and the config file; what is wrong with them, or with the certificates that they name, is the error.
 func New(params output.Params) (output.Output, error) {
 	cfg, err := config.Load(config.Sources{
 		Files: config.DefaultFiles(), JSON: params.JSONConfig, Env: params.Environment,
@@ -94,12 +98,16 @@ func New(params output.Params) (output.Output, error) {
 	if err != nil {
 		return nil, errext.WithExitCodeIfNone(err, exitcodes.InvalidConfig)
 	}
+	client, err := elastic.New(cfg.Elastic())
+	if err != nil {
+		return nil, errext.WithExitCodeIfNone(err, exitcodes.InvalidConfig)
+	}
 	run, err := newRun(cfg, params)
 	if err != nil {
 		return nil, errext.WithExitCodeIfNone(err, exitcodes.InvalidConfig)
 	}
 	o := &Output{
-		config: cfg, params: params, run: run, queue: newQueue(cfg.LiveQueue()),
+		config: cfg, params: params, run: run, client: client, queue: newQueue(cfg.LiveQueue()),
 		log:     params.Logger.WithField("output", params.OutputType),
 		beating: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
 	}
@@ -137,24 +145,15 @@ func (o *Output) Description() string {
 	if server == "" {
 		server = "not asked yet"
 	}
-	address := o.config.Address()
-	if o.client != nil {
-		address = o.client.URL()
-	}
-	return fmt.Sprintf("elasticsearch (%s · %s · run %s %q)", address, server, o.run.ID, o.run.Name)
+	return fmt.Sprintf("elasticsearch (%s · %s · run %s %q)", o.client.URL(), server, o.run.ID, o.run.Name)
 }
 
-// Start connects and starts the worker. A server that does not answer is no error: samples wait for it.
+// Start asks for the server and starts the worker. A server that does not answer is no error: samples wait for it.
 // A server that k6es cannot work with, or that refuses the login, is one.
 func (o *Output) Start() error {
 	for _, warning := range o.config.Warnings {
 		o.log.Warn(warning)
 	}
-	client, err := elastic.New(o.config.Elastic())
-	if err != nil {
-		return err
-	}
-	o.client = client
 	if err := o.probe(); err != nil {
 		return err
 	}
@@ -168,18 +167,19 @@ func (o *Output) Start() error {
 	if o.run.Name == "" {
 		o.run.Name = runs.NameAt(time.Now())
 	}
-	o.store = &runs.Store{Client: client, Prefix: o.config.IndexPrefix}
+	o.store = &runs.Store{Client: o.client, Prefix: o.config.IndexPrefix}
 	if err := o.claim(); err != nil {
 		return err
 	}
 	o.recorder = runs.NewRecorder(o.facts(origin), o.run.Instance, o.thresholdSources())
 	o.recorder.Started = time.Now()
-	o.rejects = &ingest.Rejects{Path: o.rejectsFile()}
+	o.beats, o.endBeats = context.WithCancel(context.Background())
+	o.rejects = &ingest.Rejects{Path: o.rejectsFile(), Append: true} // another instance of the run may write it too
 	o.spool = o.newSpool()
 	options := o.config.LiveWriter()
 	options.Prepare, options.Rejects, options.Log = o.prepare, o.rejects, o.log
 	options.Spool, options.Away = o.spool, o.away
-	o.writer = ingest.NewWriter(client, options)
+	o.writer = ingest.NewWriter(o.client, options)
 	registry := ingest.NewRegistry()
 	o.convert = newConverter(registry)
 	o.pipeline = ingest.NewPipeline(o.run, registry, o.config.Documents(), o.writer)

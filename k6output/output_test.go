@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.k6.io/k6/v2/errext"
+	"go.k6.io/k6/v2/errext/exitcodes"
 	"go.k6.io/k6/v2/metrics"
 
 	"github.com/k6es/k6es/ingest/ingesttest"
@@ -32,6 +34,13 @@ func TestNewNamesTheOptionThatIsWrong(t *testing.T) {
 	params, _ := testParams(t, "http://localhost:9200,indxPrefix=x")
 	_, err := New(params)
 	require.ErrorContains(t, err, `--out elasticsearch=…: unknown option "indxPrefix"; did you mean "index-prefix"?`)
+
+	params, _ = testParams(t, "http://localhost:9200,ca-cert-file=absent.pem")
+	_, err = New(params)
+	require.ErrorContains(t, err, "cannot use ca-cert-file (K6_ELASTICSEARCH_CA_CERT_FILE): open absent.pem: ")
+	var coded errext.HasExitCode
+	require.ErrorAs(t, err, &coded)
+	assert.Equal(t, exitcodes.InvalidConfig, coded.ExitCode())
 }
 
 func TestRunIsNamed(t *testing.T) {
@@ -143,7 +152,7 @@ func TestServerThatIsDownDoesNotHinderTheRun(t *testing.T) {
 				assert.Regexp(t, refused+`documents go to the spool \(`+o.config.SpoolDir+`, 2\.0 GiB at most\)$`, logged[0])
 				assert.Equal(t, "warning: 6 samples in 2 documents, 0 delivered (0 B sent)", logged[1])
 				assert.Equal(t, "warning: 2 of 2 documents, and the run's own, could not be delivered and are in the spool. "+
-					"Send them with: k6es replay run-1", logged[2])
+					"Send them with: k6es replay --url http://127.0.0.1:1 run-1", logged[2])
 				return
 			}
 			require.Len(t, logged, 2)

@@ -205,12 +205,29 @@ func (o *Output) beat() bool {
 	}
 	go func() {
 		defer func() { <-o.beating }()
-		ctx, cancel := context.WithTimeout(context.Background(), runs.Heartbeat)
+		ctx, cancel := context.WithTimeout(o.beats, runs.Heartbeat)
 		defer cancel()
 		// An error is not told: the writer tells of the same outage, and the next beat mends it.
-		_ = o.keep(snapshot, o.record(ctx, snapshot))
+		o.keepBeat(snapshot, o.record(ctx, snapshot))
 	}()
 	return true
+}
+
+// keepBeat is keep for a running test, unless the run's end was faster.
+func (o *Output) keepBeat(snapshot *runs.Snapshot, recorded error) {
+	o.keeping.Lock()
+	defer o.keeping.Unlock()
+	if !o.final {
+		_ = o.keep(snapshot, recorded)
+	}
+}
+
+// keepFinal is keep for the run's end, behind which no beat is kept.
+func (o *Output) keepFinal(snapshot *runs.Snapshot, recorded error) error {
+	o.keeping.Lock()
+	defer o.keeping.Unlock()
+	o.final = true
+	return o.keep(snapshot, recorded)
 }
 
 func (o *Output) record(ctx context.Context, snapshot *runs.Snapshot) error {
@@ -240,6 +257,7 @@ func (o *Output) finalRecord(ctx context.Context, testErr error) error {
 	case o.beating <- struct{}{}:
 	case <-ctx.Done():
 	}
+	o.endBeats()
 	err = o.record(ctx, snapshot)
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
@@ -247,5 +265,5 @@ func (o *Output) finalRecord(ctx context.Context, testErr error) error {
 	if err != nil {
 		err = fmt.Errorf("the run's own document was not written (%w)", err)
 	}
-	return o.keep(snapshot, err)
+	return o.keepFinal(snapshot, err)
 }

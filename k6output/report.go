@@ -41,7 +41,7 @@ func (o *Output) report(closed, recorded, kept error) {
 	}
 	for _, err := range []error{recorded, kept, o.closeSpool()} {
 		if err != nil {
-			troubles = append(troubles, err.Error())
+			troubles = append(troubles, strings.ReplaceAll(err.Error(), "\n", "; "))
 		}
 	}
 	o.reportCaps()
@@ -77,7 +77,17 @@ func (o *Output) reportSpool(documents int64, run bool) {
 	default:
 		return
 	}
-	o.log.Warnf("%s in the spool. Send them with: k6es replay %s", what, shellWord(o.run.ID))
+	o.log.Warnf("%s in the spool. Send them with: %s", what, o.replayCommand())
+}
+
+// replayCommand is what sends this run's part of the spool. It finds by itself what the environment and the config
+// file say, but not what only k6 was told.
+func (o *Output) replayCommand() string {
+	words := []string{"k6es", "replay"}
+	for _, word := range append(o.config.OnlyK6("url", "cloud-id", "spool-dir"), o.run.ID) {
+		words = append(words, shellWord(word))
+	}
+	return strings.Join(words, " ")
 }
 
 // shellWord writes a text so that a shell takes it for one word.

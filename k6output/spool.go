@@ -1,7 +1,6 @@
 package k6output
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/k6es/k6es/ingest/spool"
@@ -17,6 +16,10 @@ func (o *Output) newSpool() *spool.Run {
 	dir, err := o.config.Spool()
 	if err != nil {
 		o.log.Warnf("%v; what the server does not take in time waits in memory", err)
+		return nil
+	}
+	if err := dir.Check(); err != nil {
+		o.log.Warnf("%v; set spool-dir or K6_ELASTICSEARCH_SPOOL_DIR; documents wait in memory", err)
 		return nil
 	}
 	return dir.Create(spool.Info{
@@ -48,7 +51,7 @@ func (o *Output) keep(snapshot *runs.Snapshot, recorded error) error {
 	case recorded == nil:
 		return err
 	case err != nil:
-		return errors.Join(recorded, err)
+		return fmt.Errorf("%w, and is not in the spool either (%w)", recorded, err)
 	default:
 		return &spooledError{recorded}
 	}

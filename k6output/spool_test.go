@@ -1,8 +1,10 @@
 package k6output
 
 import (
+	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -101,7 +103,56 @@ func TestRunDocumentIsCorrectedByReplay(t *testing.T) {
 	assert.True(t, entry.RunDocument)
 	assert.Zero(t, document(t, entry).Part().Undelivered)
 	logged := lines(hook)
-	assert.Equal(t, "warning: 2 of 2 documents could not be delivered and are in the spool. Send them with: k6es replay run-1", logged[len(logged)-1])
+	assert.Equal(t, "warning: 2 of 2 documents could not be delivered and are in the spool. Send them with: k6es replay --url "+
+		server.url+" run-1", logged[len(logged)-1])
+}
+
+// The command that is shown finds by itself what the environment says, and shows no login.
+func TestReplayCommand(t *testing.T) {
+	t.Parallel()
+	for argument, want := range map[string]string{
+		"": "k6es replay run-1",
+		"http://k6:geheim@a:9200,http://b:9200,spool-dir=/a b": "k6es replay --url http://a:9200,http://b:9200 --spool-dir '/a b' run-1",
+	} {
+		params, _ := testParams(t, argument)
+		params.Environment["K6_ELASTICSEARCH_URL"] = "http://es:9200"
+		made, err := New(params)
+		require.NoError(t, err)
+		assert.Equal(t, want, made.(*Output).replayCommand()) //nolint:forcetypeassert // it makes no others
+	}
+}
+
+// A folder that cannot be the spool is told of at once, and nobody is promised that documents go there.
+func TestUnusableSpool(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	samples := newRunSamples()
+	o, hook := newOutput(t, "http://127.0.0.1:1,stop-timeout=300ms,spool-dir="+file)
+	require.NoError(t, o.Start())
+	o.AddMetricSamples([]metrics.SampleContainer{samples.request(0)})
+	require.NoError(t, o.Stop())
+	logged := lines(hook)
+	require.Len(t, logged, 3)
+	assert.Equal(t, fmt.Sprintf("warning: %s cannot be the spool: %s is no folder; set spool-dir or K6_ELASTICSEARCH_SPOOL_DIR; "+
+		"documents wait in memory", file, file), logged[0])
+	assert.Contains(t, logged[1], "; documents wait in memory and are sent again")
+	assert.Contains(t, logged[2], "1 documents not delivered")
+}
+
+// The folder went bad after the start: what became of the run is told on one line.
+func TestSpoolThatGoesBad(t *testing.T) {
+	t.Parallel()
+	samples := newRunSamples()
+	dir := filepath.Join(t.TempDir(), "spool")
+	o, hook := newOutput(t, "http://127.0.0.1:1,stop-timeout=300ms,spool-dir="+dir)
+	require.NoError(t, o.Start())
+	require.NoError(t, os.WriteFile(dir, nil, 0o600))
+	o.AddMetricSamples([]metrics.SampleContainer{samples.request(0)})
+	require.NoError(t, o.Stop())
+	last := lines(hook)[len(lines(hook))-1]
+	assert.NotContains(t, last, "\n")
+	assert.Regexp(t, `; the run's own document was not written \(.*\), and is not in the spool either \(making the spool: .*\)$`, last)
 }
 
 // A server that accepts connections and never answers: neither the start nor the end takes longer than it
@@ -150,4 +201,19 @@ func TestNoHomeNoSpool(t *testing.T) {
 	assert.Equal(t, "warning: no folder for the spool: $HOME is not defined. Set K6_ELASTICSEARCH_SPOOL_DIR; "+
 		"what the server does not take in time waits in memory", lines(hook)[0])
 	assert.Contains(t, lines(hook)[len(lines(hook))-1], "1 documents not delivered")
+}
+
+// A heartbeat that outlives the run's end does not take its place.
+func TestALateHeartbeatIsNotKept(t *testing.T) {
+	t.Parallel()
+	samples := newRunSamples()
+	o, _ := newOutput(t, "http://127.0.0.1:1,stop-timeout=300ms")
+	require.NoError(t, o.Start())
+	o.AddMetricSamples([]metrics.SampleContainer{samples.request(0)})
+	require.NoError(t, o.Stop())
+	require.Error(t, o.beats.Err())
+	late, err := o.recorder.Snapshot(o.outcome(runs.Running, ""), false, time.Now())
+	require.NoError(t, err)
+	o.keepBeat(late, o.beats.Err())
+	assert.Equal(t, runs.Passed, document(t, o.spooled(t)).Part().Status)
 }

@@ -21,7 +21,8 @@ const (
 )
 
 // Dashboard returns the address of one of the dashboards, without a login; empty where Kibana is not
-// known. The state is what the address ends with, "?_g=…&_a=…", or empty.
+// known. The state is what the address ends with, "?_g=…&_a=…", or empty; its quotes and spaces are escaped,
+// as terminals and logs end a link there.
 func (l Links) Dashboard(name, state string) string {
 	address := l.base()
 	if address == "" {
@@ -38,8 +39,10 @@ func (l Links) Dashboard(name, state string) string {
 	if prefix == "" {
 		prefix = defaultPrefix
 	}
-	return address + "#/view/" + prefix + "-" + name + state
+	return address + "#/view/" + prefix + "-" + name + escaped.Replace(state)
 }
+
+var escaped = strings.NewReplacer(`"`, "%22", " ", "%20")
 
 // base is the address of Kibana as a browser takes it: with a scheme, and without a login.
 func (l Links) base() string {

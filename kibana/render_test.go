@@ -149,4 +149,6 @@ func TestLinks(t *testing.T) {
 	} {
 		assert.Equal(t, want, links.Dashboard(RunDashboard, "?_g=()"))
 	}
+	assert.Equal(t, "http://kibana/app/dashboards#/view/k6-run?_a=(query:'a:%22b%20c%22%20or%20d')",
+		Links{URL: "http://kibana"}.Dashboard(RunDashboard, `?_a=(query:'a:"b%20c" or d')`))
 }

@@ -69,7 +69,11 @@ func (e *NotReadyError) Error() string {
 func (c *Client) Status(ctx context.Context) (Server, error) {
 	got, err := c.exchange(ctx, http.MethodGet, statusPath, "", nil, http.StatusServiceUnavailable)
 	switch {
-	case elastic.IsStatus(err, http.StatusNotFound), elastic.IsStatus(err, http.StatusMethodNotAllowed):
+	case elastic.IsStatus(err, http.StatusBadRequest), elastic.IsStatus(err, http.StatusNotFound),
+		elastic.IsStatus(err, http.StatusMethodNotAllowed):
+		if server, probeErr := c.server.Probe(ctx); probeErr == nil && server.Product != "" {
+			return Server{}, fmt.Errorf("%s is %s, not Kibana. Set K6_KIBANA_URL to the address of Kibana", c.URL(), server.Product)
+		}
 		return Server{}, fmt.Errorf("%w. Check K6_KIBANA_URL: it is the address of Kibana, with its base path if there is one", err)
 	case err != nil:
 		return Server{}, err

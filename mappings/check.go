@@ -68,6 +68,18 @@ func (f Finding) String() string {
 	}
 }
 
+// sentence says of a template with which nothing can be written what it is.
+func (f Finding) sentence() string {
+	switch f.State {
+	case Older:
+		return fmt.Sprintf("%s is of version %d, older than this k6es (version %d)", f.Template, f.Version, SchemaVersion)
+	case Foreign:
+		return f.Template + " was not made by k6es"
+	default:
+		return f.Template + " is missing"
+	}
+}
+
 func namedPolicy(name string) string {
 	if name == "" {
 		return "no retention policy"

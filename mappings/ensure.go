@@ -18,12 +18,11 @@ type NotReadyError struct {
 
 // Error says what is wrong with the first template, and the way out.
 func (e *NotReadyError) Error() string {
-	text := e.Findings[0].String()
+	text := "the template " + e.Findings[0].sentence()
 	if e.Reason != nil {
 		text += fmt.Sprintf(" and cannot be installed (%v)", e.Reason)
 	}
-	return "nothing is written, because the template " + text +
-		". Run `k6es setup --index-management` as a user who may install templates, or hand `k6es export template` to one"
+	return text + ". Run `k6es setup --index-management` as a user who may install templates, or hand `k6es export template` to one"
 }
 
 // Unwrap returns why a template could not be installed.

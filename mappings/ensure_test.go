@@ -24,19 +24,19 @@ func TestEnsure(t *testing.T) {
 		templates map[string][]byte
 		off       bool
 		puts      int
-		err       string // what follows "nothing is written, because the template ", up to the way out
+		err       string // what follows "the template ", up to the way out
 	}{
 		"current":      {templates: stored(t, mappings.Target{}, mappings.SchemaVersion)},
 		"newer":        {templates: stored(t, mappings.Target{}, mappings.SchemaVersion+1)},
 		"by hand":      {templates: altered},
 		"missing":      {puts: len(mappings.Families())},
 		"older":        {templates: stored(t, mappings.Target{}, mappings.SchemaVersion-1), puts: len(mappings.Families())},
-		"foreign":      {templates: foreign, err: "k6-metrics: a template of this name was not made by k6es"},
+		"foreign":      {templates: foreign, err: "k6-metrics was not made by k6es"},
 		"current, off": {templates: stored(t, mappings.Target{}, mappings.SchemaVersion), off: true},
-		"missing, off": {off: true, err: "k6-metrics: missing"},
-		"older, off":   {templates: stored(t, mappings.Target{}, 0), off: true, err: "k6-metrics: version 0 is older than this k6es (version 1)"},
+		"missing, off": {off: true, err: "k6-metrics is missing"},
+		"older, off":   {templates: stored(t, mappings.Target{}, 0), off: true, err: "k6-metrics is of version 0, older than this k6es (version 1)"},
 		"by hand, off": {templates: altered, off: true},
-		"foreign, off": {templates: foreign, off: true, err: "k6-metrics: a template of this name was not made by k6es"},
+		"foreign, off": {templates: foreign, off: true, err: "k6-metrics was not made by k6es"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -51,7 +51,7 @@ func TestEnsure(t *testing.T) {
 			var unready *mappings.NotReadyError
 			require.ErrorAs(t, err, &unready)
 			require.NoError(t, unready.Unwrap())
-			assert.EqualError(t, err, "nothing is written, because the template "+test.err+wayOut)
+			assert.EqualError(t, err, "the template "+test.err+wayOut)
 		})
 	}
 }
@@ -62,7 +62,7 @@ func TestEnsureWithoutTheRightToInstall(t *testing.T) {
 	var unready *mappings.NotReadyError
 	require.ErrorAs(t, err, &unready)
 	assert.True(t, elastic.IsStatus(err, http.StatusForbidden))
-	assert.Regexp(t, "^nothing is written, because the template k6-metrics: missing and cannot be installed "+
+	assert.Regexp(t, "^the template k6-metrics is missing and cannot be installed "+
 		`\(install the template k6-metrics: http://\S+ answered 403: user "k6" may not PUT /_index_template/k6-metrics\)\. Run `, err.Error())
 }
 

@@ -2,6 +2,7 @@ package ingesttest
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -21,7 +22,8 @@ func (s *Server) Client() *Client { return &Client{s} }
 // URL names the server in messages.
 func (c *Client) URL() string { return "http://fake:9200" }
 
-// CheckResponse returns an *elastic.Error for an answer that is no success. Its reason is the body.
+// CheckResponse returns an *elastic.Error for an answer that is no success. Its reason is the body, its type
+// that of the error in it, if there is one.
 func (c *Client) CheckResponse(response *http.Response) error {
 	if response.StatusCode < http.StatusMultipleChoices {
 		return nil
@@ -31,6 +33,10 @@ func (c *Client) CheckResponse(response *http.Response) error {
 	answer := &elastic.Error{
 		Method: response.Request.Method, URL: c.URL(), Path: response.Request.URL.Path, Status: response.StatusCode,
 		Reason: string(body), RetryAfter: time.Duration(seconds) * time.Second,
+	}
+	var said struct{ Error struct{ Type string } }
+	if json.Unmarshal(body, &said) == nil {
+		answer.Type = said.Error.Type
 	}
 	if err != nil {
 		return errors.Join(answer, err)

@@ -85,10 +85,19 @@ func replace(name string, content []byte) error {
 	}
 	if err == nil {
 		err = os.Rename(name+newSuffix, name)
+		syncFolder(filepath.Dir(name))
 	}
 	if err != nil {
 		_ = os.Remove(name + newSuffix)
 		return fmt.Errorf("writing to the spool: %w", err)
 	}
 	return nil
+}
+
+// syncFolder hands a folder's names to the disk. Where that cannot be done, a power failure may cost them.
+func syncFolder(path string) {
+	if folder, err := os.Open(path); err == nil {
+		_ = folder.Sync()
+		_ = folder.Close()
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -47,6 +48,9 @@ func (i Info) folder() string {
 	return name[:min(len(name), longestName)] + "-" + i.Instance
 }
 
+// runFolder is what the names of runs' folders look like.
+var runFolder = regexp.MustCompile(`-[0-9a-f]{16}$`)
+
 // unfold is what a folder's name tells of its run, for want of better.
 func unfold(folder string) Info {
 	cut := max(strings.LastIndex(folder, "-"), 0)
@@ -70,10 +74,12 @@ type Entry struct {
 	RunDocument bool      // the run's own document waits too
 	Left        bool      // there is something to send, or damage that nobody was told of
 	InUse       bool      // a live run or a replay has it
+	Err         error     // why it could not be looked into; the counts are short then
 }
 
 // List returns what is in a spool, the oldest first; nothing if the folder is not there. It reads no
-// bodies, so checksums are not looked at.
+// bodies, so checksums are not looked at. A run's folder that cannot be read is listed with its error; any
+// other is not ours.
 func List(root string) ([]Entry, error) {
 	folders, err := os.ReadDir(root)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -88,10 +94,7 @@ func List(root string) ([]Entry, error) {
 			continue
 		}
 		entry, err := look(filepath.Join(root, folder.Name()))
-		if err != nil {
-			return entries, err
-		}
-		if entry.Bytes > 0 {
+		if entry.Err = err; entry.Bytes > 0 || err != nil && runFolder.MatchString(folder.Name()) {
 			entries = append(entries, entry)
 		}
 	}
@@ -204,7 +207,7 @@ func filesOf(path string) ([]sized, error) {
 	return files, nil
 }
 
-// usage is how many bytes all runs take.
+// usage is how many bytes all runs take. What cannot be looked into counts nothing: it may be no run's.
 func (d Dir) usage() (int64, error) {
 	folders, err := os.ReadDir(d.Root)
 	if err != nil {
@@ -215,10 +218,7 @@ func (d Dir) usage() (int64, error) {
 		if !folder.IsDir() {
 			continue
 		}
-		files, err := filesOf(filepath.Join(d.Root, folder.Name()))
-		if err != nil {
-			return 0, err
-		}
+		files, _ := filesOf(filepath.Join(d.Root, folder.Name()))
 		for _, file := range files {
 			used += file.size
 		}

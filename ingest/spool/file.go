@@ -3,6 +3,7 @@ package spool
 import (
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -55,7 +56,7 @@ type scanner struct {
 }
 
 // next returns the next record without its body, and where it is. The error is a *Damage, behind which
-// next goes on, errNothing at the end, or that of the disk.
+// next goes on, errNothing at the end, or that of the disk, which leaves the scanner where it is.
 func (s *scanner) next() (h header, at int64, err error) {
 	if !s.past {
 		if err := s.head(); err != nil {
@@ -85,7 +86,24 @@ func (s *scanner) more() bool { return !s.past || s.at < s.size }
 
 // head reads the head of the file. One that holds nothing at all is well: it was just begun.
 func (s *scanner) head() error {
-	if s.past = true; s.size == 0 {
+	err := s.readHead()
+	var damage *Damage
+	s.past = err == nil || errors.As(err, &damage)
+	return err
+}
+
+// begin reads the head, so that what is next is a record. Damage is left for next to tell.
+func (s *scanner) begin() error {
+	err := s.head()
+	var damage *Damage
+	if errors.As(err, &damage) {
+		s.at, s.past, err = 0, false, nil
+	}
+	return err
+}
+
+func (s *scanner) readHead() error {
+	if s.size == 0 {
 		return nil
 	}
 	head := make([]byte, min(headSize, s.size))

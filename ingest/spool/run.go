@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,6 +31,7 @@ type Run struct {
 	info   Info
 	locked *flock.Flock // nil until there is a folder of ours
 	known  []int        // the files of blocks, in order
+	ours   int          // the first of them that was begun here; 0: none yet
 
 	file    *os.File // that is appended to; nil: the next one is to be begun
 	written int64    // its size
@@ -45,6 +47,7 @@ type Run struct {
 	out       []outgoing     // between the cursor and what is read next, in order
 	held      map[place]bool // appended as held and not read yet; true: settled
 	back      []Ref          // released
+	unread    map[int]int64  // by file that was not opened yet, the documents of records that Next has
 	waiting   atomic.Int64   // records that Next has
 	documents int64          // that were there when it was opened
 	damaged   map[int]bool   // files in which something is damaged
@@ -53,7 +56,8 @@ type Run struct {
 // Ref is a record's place.
 type Ref struct {
 	place
-	size int64
+	size      int64
+	documents int
 }
 
 type outgoing struct {
@@ -62,7 +66,7 @@ type outgoing struct {
 }
 
 func newRun(dir Dir, path string, info Info) *Run {
-	return &Run{dir: dir, path: path, info: info, held: map[place]bool{}, damaged: map[int]bool{}}
+	return &Run{dir: dir, path: path, info: info, unread: map[int]int64{}, held: map[place]bool{}, damaged: map[int]bool{}}
 }
 
 // Open takes what a run left behind. The error is ErrInUse while somebody else has it, and wraps
@@ -84,6 +88,7 @@ func Open(path string) (*Run, error) {
 				h.Documents = damage.Documents
 			}
 			r.documents += int64(h.Documents)
+			r.unread[number] += int64(h.Documents)
 		})
 		if err != nil {
 			return nil, errors.Join(err, r.locked.Close())
@@ -155,13 +160,13 @@ func (r *Run) Append(record Record, held bool) (Ref, error) {
 	if err := r.write(&record); err != nil {
 		return Ref{}, err
 	}
-	ref := Ref{place{r.known[len(r.known)-1], r.written}, size}
+	ref := Ref{place{r.known[len(r.known)-1], r.written}, size, record.Documents}
 	r.written += size
 	r.used += size
 	if held {
 		r.held[ref.place] = false
 	} else {
-		r.waiting.Add(1)
+		r.wait(ref)
 	}
 	return ref, nil
 }
@@ -177,12 +182,21 @@ func (r *Run) begin() error {
 	return r.take()
 }
 
-// How often the size of all runs is looked up anew when there seems to be no room.
+// wait counts a record in.
+func (r *Run) wait(ref Ref) {
+	r.waiting.Add(1)
+	if ref.file > r.number {
+		r.unread[ref.file] += int64(ref.documents)
+	}
+}
+
+// How often the size of all runs is looked up anew: others write too.
 const countPeriod = time.Second
 
-// room says whether so many bytes may still be written.
+// room says whether so many bytes may still be written. What was opened to be sent may be rewritten
+// whatever its size.
 func (r *Run) room(size int64) error {
-	if r.used+size <= r.dir.Size && !r.counted.IsZero() {
+	if r.dir.Size == 0 {
 		return nil
 	}
 	if time.Since(r.counted) >= countPeriod {
@@ -198,8 +212,16 @@ func (r *Run) room(size int64) error {
 	return nil
 }
 
+// maxFile is how large a file of blocks becomes at most, in bytes.
+const maxFile = 16 << 20
+
 // fileSize is how large a file of blocks becomes: what is freed at a time.
-func (d Dir) fileSize() int64 { return min(16<<20, d.Size/8) }
+func (d Dir) fileSize() int64 {
+	if d.Size == 0 {
+		return maxFile
+	}
+	return min(maxFile, d.Size/8)
+}
 
 // write appends a record to the current file, or to the next one. What was written in part is taken
 // back.
@@ -257,9 +279,13 @@ func (r *Run) next() error {
 	if _, err := file.Write(head); err != nil {
 		return errors.Join(fmt.Errorf("writing to the spool: %w", err), file.Close(), os.Remove(name))
 	}
+	syncFolder(r.path)
 	r.file, r.written = file, int64(len(head))
 	r.used += r.written
 	r.known = append(r.known, number)
+	if r.ours == 0 {
+		r.ours = number
+	}
 	return nil
 }
 
@@ -267,43 +293,95 @@ func (r *Run) next() error {
 var ErrEmpty = errors.New("the spool is empty")
 
 // Next returns the oldest record that nobody has. The error is a *Damage for a place that it passed
-// over, or ErrEmpty.
+// over, ErrEmpty, or that of the disk: then nothing was passed over, and a later attempt may succeed.
 func (r *Run) Next() (Record, Ref, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if n := len(r.back); n > 0 {
-		ref := r.back[0]
-		r.back = r.back[1:]
-		r.took()
-		return r.again(ref)
+		return r.again(r.back[0])
 	}
-	for r.locate() {
+	for {
+		if found, err := r.locate(); err != nil || !found {
+			return Record{}, Ref{}, r.none(err)
+		}
 		at := r.here()
 		settled, held := r.held[at]
-		h, offset, err := r.scan.next()
-		ref := Ref{place{at.file, offset}, r.scan.at - offset}
-		if held {
+		record, ref, err := r.read(!held)
+		var damage *Damage
+		switch {
+		case err != nil && !errors.As(err, &damage):
+			return Record{}, Ref{}, err
+		case held:
 			delete(r.held, at)
+			r.damaged[ref.file] = r.damaged[ref.file] || damage != nil
 			r.pass(ref, settled)
 			continue
 		}
-		r.took()
-		if err != nil {
-			return Record{}, ref, r.damage(ref, err)
+		if !r.head(ref) {
+			r.took()
 		}
-		record, err := r.scan.read(h, offset)
-		if err == nil && record.Kind != Bulk {
-			err = &Damage{r.scan.name, offset, ref.size, h.Documents, fmt.Sprintf("nobody knows a record of kind %d", record.Kind)}
-		}
-		if err != nil {
-			return Record{}, ref, r.damage(ref, err)
+		if damage != nil {
+			r.damage(ref)
+			return Record{}, ref, damage
 		}
 		r.pass(ref, false)
 		return record, ref, nil
 	}
-	r.waiting.Store(0)
-	return Record{}, Ref{}, ErrEmpty
 }
+
+// none is the error where Next has no record: err, or that there is none.
+func (r *Run) none(err error) error {
+	if err != nil {
+		return err
+	}
+	r.waiting.Store(0)
+	return ErrEmpty
+}
+
+// read reads what is next, with its body if that is wanted. The error is a *Damage, which was passed over, or
+// that of the disk; then it is still next.
+func (r *Run) read(body bool) (Record, Ref, error) {
+	h, at, err := r.scan.next()
+	if err != nil {
+		err = r.ended(err, at)
+	}
+	ref := Ref{place{r.number, at}, r.scan.at - at, h.Documents}
+	if err != nil {
+		return Record{}, ref, err
+	}
+	if !body {
+		return h.Record, ref, nil
+	}
+	record, err := r.scan.read(h, at)
+	switch {
+	case err == nil && record.Kind != Bulk:
+		err = &Damage{r.scan.name, at, ref.size, h.Documents, fmt.Sprintf("nobody knows a record of kind %d", record.Kind)}
+	case errors.Is(err, io.EOF):
+		err = &Damage{r.scan.name, at, ref.size, h.Documents, cutOff}
+	}
+	var damage *Damage
+	if err != nil && !errors.As(err, &damage) {
+		r.scan.at = at
+	}
+	return record, ref, err
+}
+
+// ended makes damage of a file that is shorter than it was.
+func (r *Run) ended(err error, at int64) error {
+	if !errors.Is(err, io.EOF) {
+		return err
+	}
+	damage := &Damage{r.scan.name, at, r.scan.size - at, 0, "the file is cut off"}
+	if r.reading == nil {
+		damage.Bytes, damage.Documents, damage.Reason = 0, int(r.unread[r.number]), noFile
+		delete(r.unread, r.number)
+	}
+	r.scan.past, r.scan.at = true, r.scan.size
+	return damage
+}
+
+// head tells whether a place is the head of a file that was begun here, which was never counted in.
+func (r *Run) head(ref Ref) bool { return ref.offset == 0 && r.ours > 0 && ref.file >= r.ours }
 
 // took counts a record out. Where something is damaged there may be fewer than were counted in.
 func (r *Run) took() {
@@ -324,61 +402,73 @@ func (r *Run) pass(ref Ref, settled bool) {
 }
 
 // damage passes over what cannot be read.
-func (r *Run) damage(ref Ref, err error) error {
-	var damage *Damage
-	if !errors.As(err, &damage) {
-		damage = &Damage{r.scan.name, ref.offset, r.scan.size - ref.offset, 0, err.Error()}
-		r.scan.at = r.scan.size
-	}
+func (r *Run) damage(ref Ref) {
 	r.damaged[ref.file] = true
 	r.pass(ref, true)
-	return damage
 }
 
-// again reads a record that was released.
+// again reads a record that was released. One that is not what was written is given up.
 func (r *Run) again(ref Ref) (Record, Ref, error) {
-	file, s, err := openBlocks(r.path, ref.file)
-	if err != nil {
-		return Record{}, ref, r.lost(ref, &Damage{blocksName(ref.file), ref.offset, ref.size, 0, err.Error()})
+	record, err := r.reread(ref)
+	var damage *Damage
+	if err != nil && !errors.As(err, &damage) {
+		return Record{}, Ref{}, err
 	}
-	defer file.Close()
-	h, ok, err := s.header(ref.offset)
-	if err == nil && !ok {
-		err = &Damage{s.name, ref.offset, ref.size, 0, "no record begins here"}
-	}
-	if err != nil {
-		return Record{}, ref, r.lost(ref, err)
-	}
-	record, err := s.read(h, ref.offset)
-	if err != nil {
-		return Record{}, ref, r.lost(ref, err)
+	r.back = r.back[1:]
+	r.took()
+	if damage != nil {
+		r.damaged[ref.file] = true
+		r.settle(ref)
+		return Record{}, ref, damage
 	}
 	return record, ref, nil
 }
 
-// lost gives up a record that was handed out before.
-func (r *Run) lost(ref Ref, err error) error {
-	r.damaged[ref.file] = true
-	r.settle(ref)
-	return err
+// reread reads a record from its place.
+func (r *Run) reread(ref Ref) (Record, error) {
+	name := filepath.Join(r.path, blocksName(ref.file))
+	damage := func(reason string) *Damage { return &Damage{name, ref.offset, ref.size, ref.documents, reason} }
+	file, s, err := openBlocks(r.path, ref.file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Record{}, damage(noFile)
+	}
+	if err != nil {
+		return Record{}, err
+	}
+	defer file.Close()
+	h, ok, err := s.header(ref.offset)
+	if err == nil && !ok {
+		return Record{}, damage("no record begins here")
+	}
+	var record Record
+	if err == nil {
+		record, err = s.read(h, ref.offset)
+	}
+	if errors.Is(err, io.EOF) {
+		return Record{}, damage(cutOff)
+	}
+	return record, err
 }
 
-// locate goes to the next record, into the next file if need be; false: there is none.
-func (r *Run) locate() bool {
+// locate goes to the next record, into the next file if need be; false: there is none. The error is that
+// of a file that cannot be opened now.
+func (r *Run) locate() (found bool, err error) {
 	for {
 		if r.scan != nil {
 			if r.writing(r.number) {
 				r.scan.size = r.written
 			}
 			if r.scan.more() {
-				return true
+				return true, nil
 			}
 		}
 		i := slices.IndexFunc(r.known, func(number int) bool { return number > r.number })
 		if i < 0 {
-			return false
+			return false, nil
 		}
-		r.open(r.known[i])
+		if err := r.open(r.known[i]); err != nil {
+			return false, err
+		}
 	}
 }
 
@@ -387,21 +477,28 @@ func (r *Run) writing(number int) bool {
 	return r.file != nil && number == r.known[len(r.known)-1]
 }
 
-// open begins to read a file, at the cursor if that is in it.
-func (r *Run) open(number int) {
-	r.stopReading()
-	r.number = number
+// open begins to read a file, at the cursor if that is in it. An error leaves all as it is.
+func (r *Run) open(number int) error {
 	file, s, err := openBlocks(r.path, number)
-	if err != nil {
-		s = &scanner{file: missing{err}, name: filepath.Join(r.path, blocksName(number)), size: 1}
-	}
-	r.reading, r.scan = file, s
-	if r.cursor.file == number && r.cursor.offset <= s.size {
+	switch {
+	case errors.Is(err, fs.ErrNotExist): // somebody removed it: to Next it is one that ends before its head
+		s = &scanner{file: bytes.NewReader(nil), name: filepath.Join(r.path, blocksName(number)), size: 1}
+	case err != nil:
+		return err
+	case r.cursor.file == number && r.cursor.offset <= s.size:
 		s.at, s.past = r.cursor.offset, true
-	} else if err == nil && s.head() != nil { // so that the next place is that of a record; damage is for Next to tell
-		s.at, s.past = 0, false
+	default:
+		if err := s.begin(); err != nil {
+			return errors.Join(err, file.Close())
+		}
+	}
+	r.stopReading()
+	r.reading, r.scan, r.number = file, s, number
+	if file != nil {
+		delete(r.unread, number)
 	}
 	r.clear()
+	return nil
 }
 
 func (r *Run) stopReading() {
@@ -411,10 +508,8 @@ func (r *Run) stopReading() {
 	r.reading, r.scan = nil, nil
 }
 
-// missing is a file that cannot be opened.
-type missing struct{ err error }
-
-func (m missing) ReadAt([]byte, int64) (int, error) { return 0, m.err }
+// noFile is what is said of a file that somebody removed.
+const noFile = "the file is gone"
 
 // Settle forgets a record: it was delivered.
 func (r *Run) Settle(ref Ref) {
@@ -430,15 +525,28 @@ func (r *Run) settle(ref Ref) {
 		return
 	}
 	r.held[ref.place] = true
-	for r.locate() && r.held[r.here()] { // nobody reads while all that is kept is held
-		at := r.here()
-		_, _, err := r.scan.next()
-		delete(r.held, at)
-		if err != nil {
-			_ = r.damage(Ref{at, r.scan.at - at.offset}, err)
-			continue
+	r.advance()
+}
+
+// advance passes over what was held and is settled.
+func (r *Run) advance() {
+	for { // nobody reads while all that is kept is held
+		found, err := r.locate()
+		if err != nil || !found || !r.held[r.here()] {
+			return
 		}
-		r.pass(Ref{at, r.scan.at - at.offset}, true)
+		at := r.here()
+		_, ref, err := r.read(false)
+		var damage *Damage
+		switch {
+		case err == nil:
+			r.pass(ref, true)
+		case errors.As(err, &damage):
+			r.damage(ref)
+		default:
+			return
+		}
+		delete(r.held, at)
 	}
 }
 
@@ -450,7 +558,7 @@ func (r *Run) find(ref Ref) (int, bool) {
 func (r *Run) Release(ref Ref) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.waiting.Add(1)
+	r.wait(ref)
 	if _, ok := r.find(ref); ok {
 		r.back = append(r.back, ref)
 		return
@@ -599,18 +707,20 @@ func (r *Run) Close() error {
 		return nil
 	}
 	r.finish()
+	empty := r.empty()
 	r.stopReading()
 	if r.pointer != nil {
 		_ = r.pointer.Close()
 		r.pointer = nil
 	}
-	if r.empty() {
+	if empty {
 		for _, number := range r.known {
 			r.remove(number)
 		}
 		r.known = nil
 		_ = os.Remove(filepath.Join(r.path, cursorFile))
 	}
+	r.tidy()
 	err := r.locked.Close()
 	r.locked = nil
 	if len(r.known) == 0 {
@@ -619,14 +729,29 @@ func (r *Run) Close() error {
 	return err
 }
 
-// empty tells whether all blocks are settled.
+// empty tells whether all blocks are settled, and nothing is there that nobody has read.
 func (r *Run) empty() bool {
 	for _, settled := range r.held {
 		if !settled {
 			return false
 		}
 	}
-	return len(r.out) == 0 && r.waiting.Load() == 0
+	if len(r.out) > 0 || r.waiting.Load() > 0 {
+		return false
+	}
+	r.advance()
+	found, err := r.locate()
+	return !found && err == nil
+}
+
+// tidy removes what a process that was killed did not finish writing.
+func (r *Run) tidy() {
+	files, _ := filesOf(r.path)
+	for _, file := range files {
+		if strings.HasSuffix(file.name, newSuffix) {
+			_ = os.Remove(filepath.Join(r.path, file.name))
+		}
+	}
 }
 
 // removeFolder removes the folder if nothing of worth is in it.

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -481,4 +482,143 @@ func TestUnlikelyRunIDs(t *testing.T) {
 	above, err := os.ReadDir(filepath.Dir(root))
 	require.NoError(t, err)
 	assert.Len(t, above, 1, "nothing was written outside")
+}
+
+// aside puts a folder in the place of the first file of blocks, so that it cannot be read; back undoes that.
+func aside(t *testing.T, r *spool.Run) (back func()) {
+	t.Helper()
+	name := filepath.Join(list(t, r).Path, "000001.blocks")
+	require.NoError(t, os.Rename(name, name+"~"))
+	require.NoError(t, os.Mkdir(name, 0o700))
+	return func() {
+		require.NoError(t, os.Remove(name))
+		require.NoError(t, os.Rename(name+"~", name))
+	}
+}
+
+// An error of the disk is no damage: nothing is passed over.
+func TestAFileThatCannotBeReadNow(t *testing.T) {
+	t.Parallel()
+	r := create(t, 1<<20)
+	add(t, r, 0, 5)
+	fails := func() {
+		t.Helper()
+		defer aside(t, r)()
+		_, _, err := r.Next()
+		var damage *spool.Damage
+		require.Error(t, err)
+		require.NotErrorIs(t, err, spool.ErrEmpty)
+		require.NotErrorAs(t, err, &damage)
+		assert.EqualValues(t, 5, r.Waiting())
+	}
+	fails()
+	one, ref, err := r.Next()
+	require.NoError(t, err)
+	assert.Equal(t, record(0), one)
+	r.Release(ref)
+	fails() // also what was handed out before
+	records, damages := rest(t, r)
+	assert.Len(t, records, 5)
+	assert.Empty(t, damages)
+	require.NoError(t, r.Close())
+	assert.NoDirExists(t, filepath.Join(r.Root(), "nightly_7-0123456789abcdef"))
+}
+
+func TestAFileThatCannotBeReadAtTheEndStays(t *testing.T) {
+	t.Parallel()
+	r := create(t, 1<<20)
+	for n := range 2 {
+		ref, err := r.Append(record(n), true)
+		require.NoError(t, err)
+		if n == 0 {
+			defer r.Settle(ref)
+		}
+	}
+	back := aside(t, r)
+	require.NoError(t, r.Close())
+	back()
+	assert.EqualValues(t, 2, list(t, r).Blocks)
+}
+
+func TestAFileThatIsRemoved(t *testing.T) {
+	t.Parallel()
+	r := create(t, 1<<20)
+	add(t, r, 0, 5)
+	ref, err := r.Append(record(5), true)
+	require.NoError(t, err)
+	r.Release(ref)
+	require.NoError(t, os.Remove(filepath.Join(list(t, r).Path, "000001.blocks")))
+	records, damages := rest(t, r)
+	assert.Empty(t, records)
+	require.Len(t, damages, 1)
+	assert.Equal(t, 1+2+3+4+5+6, damages[0].Documents)
+	assert.Zero(t, r.Waiting())
+	require.NoError(t, r.Close())
+}
+
+// The damaged head of a file of a live run costs none of its records, nor those of other files.
+func TestDamagedHeadOfALiveRun(t *testing.T) {
+	t.Parallel()
+	r := create(t, 1<<20)
+	big := spool.Record{Kind: spool.Bulk, Documents: 1, Time: time.UnixMilli(1), Body: make([]byte, 60<<10)}
+	for range 7 { // three to a file
+		_, err := r.Append(big, false)
+		require.NoError(t, err)
+	}
+	file, err := os.OpenFile(filepath.Join(list(t, r).Path, "000001.blocks"), os.O_RDWR, 0)
+	require.NoError(t, err)
+	_, err = file.WriteAt([]byte{'K'}, 0)
+	require.NoError(t, errors.Join(err, file.Close()))
+	handed := 0
+	for r.Waiting() > 0 {
+		if _, ref, err := r.Next(); err == nil {
+			handed++
+			r.Settle(ref)
+		}
+	}
+	assert.Equal(t, 7, handed)
+	require.NoError(t, r.Close())
+	assert.False(t, list(t, r).Left)
+	assert.Equal(t, 1, list(t, r).Damaged)
+}
+
+// What others write counts too, though our own estimate has room.
+func TestSizeIsThatOfAllRunsAtAllTimes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dir := spool.Dir{Root: filepath.Join(t.TempDir(), "spool"), Size: 10_000}
+		big := spool.Record{Kind: spool.Bulk, Documents: 1, Time: time.UnixMilli(1), Body: make([]byte, 2500)}
+		one, other := dir.Create(info), dir.Create(spool.Info{RunID: "other", Instance: "1", Prefix: "k6"})
+		for _, r := range []*spool.Run{one, other} {
+			_, err := r.Append(big, false)
+			require.NoError(t, err)
+		}
+		time.Sleep(2 * time.Second)
+		_, err := one.Append(big, false)
+		require.NoError(t, err)
+		_, err = other.Append(big, false)
+		var full *spool.FullError
+		require.ErrorAs(t, err, &full)
+		require.NoError(t, errors.Join(one.Close(), other.Close()))
+	})
+}
+
+// A process that was killed when all was delivered leaves files; whoever opens the folder removes them.
+func TestKilledWhenAllWasDelivered(t *testing.T) {
+	t.Parallel()
+	r := create(t, 1<<20)
+	add(t, r, 0, 5)
+	_, _ = rest(t, r)
+	killed := filepath.Join(t.TempDir(), "killed") // the disk as it is now
+	require.NoError(t, os.CopyFS(killed, os.DirFS(r.Root())))
+	require.NoError(t, r.Close())
+	entries, err := spool.List(killed)
+	require.NoError(t, err)
+	require.Len(t, entries, 1)
+	assert.False(t, entries[0].Left)
+	require.NoError(t, os.WriteFile(filepath.Join(entries[0].Path, "run.document.new"), []byte("k6sp"), 0o600))
+	left, err := spool.Open(entries[0].Path)
+	require.NoError(t, err)
+	require.NoError(t, left.Close())
+	assert.NoDirExists(t, entries[0].Path)
 }
