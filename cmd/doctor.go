@@ -2,7 +2,6 @@ package cmd
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -78,10 +77,7 @@ func wrong(findings []doctor.Finding) error {
 
 func (env Env) tellFindings(findings []doctor.Finding, output outputFlags) error {
 	if output.output == "json" {
-		encoder := json.NewEncoder(env.Out)
-		encoder.SetIndent("", "  ")
-		encoder.SetEscapeHTML(false)
-		return encoder.Encode(findings)
+		return env.printJSON(findings)
 	}
 	look := runsCommand{env: env, now: time.Now, zone: time.Local}.look(output.width)
 	_, err := fmt.Fprint(env.Out, look.findings(findings))

@@ -170,14 +170,13 @@ func (r *replayer) all(ctx context.Context, entries []spool.Entry, named bool, r
 			continue
 		}
 		errs = append(errs, err)
-		var gone *serverError
-		if errors.As(err, &gone) || ctx.Err() != nil {
+		if endsAll(ctx, err) {
 			break
 		}
 	}
 	switch {
 	case r.output == "json":
-		errs = append(errs, runsCommand{env: r.env}.printJSON(results))
+		errs = append(errs, r.env.printJSON(results))
 	case len(entries) == 0:
 		fmt.Fprintf(r.env.Err, "nothing is in the spool (%s)\n", root)
 	}
@@ -447,7 +446,7 @@ func (env Env) listSpool(entries []spool.Entry, o replayOptions, root string) er
 			}
 			all = append(all, one)
 		}
-		return r.printJSON(all)
+		return env.printJSON(all)
 	}
 	if len(entries) == 0 {
 		fmt.Fprintf(env.Err, "nothing is in the spool (%s)\n", root)

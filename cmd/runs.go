@@ -3,7 +3,6 @@ package cmd
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -179,14 +178,6 @@ func (o *outputFlags) check() error {
 		return usageError("--width is %d; it cannot be negative", o.width)
 	}
 	return nil
-}
-
-// printJSON writes a value for programs.
-func (r runsCommand) printJSON(value any) error {
-	encoder := json.NewEncoder(r.env.Out)
-	encoder.SetIndent("", "  ")
-	encoder.SetEscapeHTML(false)
-	return encoder.Encode(value)
 }
 
 // ask has the user confirm on a terminal; without one only --yes will do.

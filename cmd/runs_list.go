@@ -78,7 +78,7 @@ func (r runsCommand) list(cmd *cobra.Command, o listOptions) error {
 	case err != nil:
 		return err
 	case o.output == "json":
-		return r.printJSON(found)
+		return r.env.printJSON(found)
 	case len(found) == 0:
 		fmt.Fprintln(r.env.Err, o.nothing(cfg.IndexPrefix, client.URL()))
 		return nil

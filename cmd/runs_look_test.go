@@ -327,10 +327,10 @@ func TestJSONIsForPrograms(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	r := runsCommand{env: Env{Out: &out}}
-	require.NoError(t, r.printJSON([]*runs.Document{}))
+	require.NoError(t, r.env.printJSON([]*runs.Document{}))
 	assert.Equal(t, "[]\n", out.String())
 	out.Reset()
-	require.NoError(t, r.printJSON(failedRun()))
+	require.NoError(t, r.env.printJSON(failedRun()))
 	assert.NotContains(t, out.String(), "parts")
 	assert.True(t, json.Valid(out.Bytes()))
 }

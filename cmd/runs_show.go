@@ -63,7 +63,7 @@ func (r runsCommand) newShow() *cobra.Command {
 func (r runsCommand) show(ctx context.Context, store *runs.Store, d *runs.Document, o showOptions) error {
 	if o.output == "json" {
 		d.K6.Run.Parts = nil
-		return r.printJSON(d)
+		return r.env.printJSON(d)
 	}
 	l := r.look(o.width)
 	s, err := readStory(ctx, store, d, l.chartColumns())

@@ -162,8 +162,7 @@ func (u *uploader) all(ctx context.Context, files []string) error {
 			continue
 		}
 		errs = append(errs, err)
-		var gone *serverError
-		if errors.As(err, &gone) || ctx.Err() != nil {
+		if endsAll(ctx, err) {
 			break
 		}
 	}
@@ -173,6 +172,13 @@ func (u *uploader) all(ctx context.Context, files []string) error {
 		}
 	}
 	return joinErrors(errs)
+}
+
+// endsAll tells whether after this error the next file, or run, is not tried: the server is gone, or the user
+// wants to stop.
+func endsAll(ctx context.Context, err error) bool {
+	var gone *serverError
+	return errors.As(err, &gone) || ctx.Err() != nil
 }
 
 // joinErrors makes one error of several, with the gravest of their exit codes: an error before

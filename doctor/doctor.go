@@ -6,7 +6,6 @@ package doctor
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -81,20 +80,6 @@ func unseen(check string, err error) Finding {
 		return Finding{check, Off, "not shown to this user", ""}
 	}
 	return Finding{check, Warning, "could not be looked at: " + err.Error(), ""}
-}
-
-// unknown tells that a server does not have what it was asked for.
-func unknown(err error) bool {
-	var answer *elastic.Error
-	if !errors.As(err, &answer) {
-		return false
-	}
-	switch answer.Status {
-	case http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone:
-		return true
-	default:
-		return false
-	}
 }
 
 func (p Patient) templates(ctx context.Context) Finding {

@@ -41,7 +41,7 @@ func (p Patient) credentials(ctx context.Context) Finding {
 	if errors.As(err, &answer) && strings.Contains(answer.Reason, "unknown index privilege") {
 		return Finding{credentials, Off, "this version cannot tell what its users may do", ""}
 	}
-	if !unknown(err) {
+	if !elastic.IsUnknown(err) {
 		return unseen(credentials, err)
 	}
 	roles, secured, err := p.roles(ctx)
@@ -143,7 +143,7 @@ func (p Patient) roles(ctx context.Context) (roles string, secured bool, err err
 		if err == nil {
 			return fmt.Sprintf("%s (roles %s)", who(answer.User), strings.Join(answer.Roles, ", ")), true, nil
 		}
-		if !unknown(err) {
+		if !elastic.IsUnknown(err) {
 			return "", true, err
 		}
 	}

@@ -75,6 +75,20 @@ func IsStatus(err error, status int) bool {
 	return errors.As(err, &answer) && answer.Status == status
 }
 
+// IsUnknown tells whether err is how servers, each in its way, answer a request that they do not know.
+func IsUnknown(err error) bool {
+	var answer *Error
+	if !errors.As(err, &answer) {
+		return false
+	}
+	switch answer.Status {
+	case http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone:
+		return true
+	default:
+		return false
+	}
+}
+
 // CheckResponse returns an *Error for a status of 300 or more, having read the body for its reason,
 // and nil for any other. It does not close the body.
 func (c *Client) CheckResponse(response *http.Response) error {

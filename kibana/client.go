@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -94,14 +95,10 @@ func (c *Client) exchange(ctx context.Context, method, path, contentType string,
 	}
 	defer func() { _ = response.Body.Close() }()
 	got := answer{status: response.StatusCode, header: response.Header}
-	for _, status := range expected {
-		if got.status == status {
-			got.body, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer))
-			return got, err
+	if !slices.Contains(expected, got.status) {
+		if err := c.server.CheckResponse(response); err != nil {
+			return got, explain(response, err)
 		}
-	}
-	if err := c.server.CheckResponse(response); err != nil {
-		return got, explain(response, err)
 	}
 	got.body, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	return got, err

@@ -92,7 +92,7 @@ func (f Family) install(ctx context.Context, client Client, opts Options) (Chang
 	if err != nil {
 		return Change{}, err
 	}
-	change := Change{Action: before.action(opts.Force), Before: before, DryRun: opts.DryRun, lifecycle: opts.lifecycle(before)}
+	change := Change{Action: before.State.action(opts.Force), Before: before, DryRun: opts.DryRun, lifecycle: opts.lifecycle(before)}
 	if change.Action == Unchanged || change.Action == LeftAlone || opts.DryRun {
 		return change, nil
 	}
@@ -102,15 +102,16 @@ func (f Family) install(ctx context.Context, client Client, opts Options) (Chang
 	return change, nil
 }
 
-func (f Finding) action(force bool) Action {
+// action is what setup does about a state.
+func (s State) action(force bool) Action {
 	switch {
-	case f.State == Current:
+	case s == Current:
 		return Unchanged
-	case f.State == Missing:
+	case s == Missing:
 		return Installed
-	case f.State == Older:
+	case s == Older:
 		return Upgraded
-	case f.State == Unlinked:
+	case s == Unlinked:
 		return Linked
 	case force:
 		return Replaced

@@ -28,25 +28,11 @@ func FindEngine(ctx context.Context, client Client, prefix string) (Engine, erro
 		switch {
 		case err == nil, probe.engine != ILM && elastic.IsStatus(err, http.StatusNotFound): // there is no such policy yet
 			return probe.engine, nil
-		case !isUnknownPath(err):
+		case !elastic.IsUnknown(err):
 			return NoEngine, fmt.Errorf("looking for %s: %w", probe.engine, err)
 		}
 	}
 	return NoEngine, nil
-}
-
-// isUnknownPath is how servers without an engine answer, each in its way.
-func isUnknownPath(err error) bool {
-	var answer *elastic.Error
-	if !errors.As(err, &answer) {
-		return false
-	}
-	switch answer.Status {
-	case http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone:
-		return true
-	default:
-		return false
-	}
 }
 
 // RetentionFinding is what the server has for deleting old samples.
@@ -257,19 +243,12 @@ func InstallRetention(ctx context.Context, client Client, opts Options, want Ret
 	return change, err
 }
 
+// action is what setup does: a policy that the template does not name is installed with its link.
 func (f RetentionFinding) action(force bool) Action {
-	switch {
-	case f.State == Missing, f.State == Unlinked:
+	if f.State == Unlinked {
 		return Installed
-	case f.State == Older:
-		return Upgraded
-	case f.State == Current:
-		return Unchanged
-	case force:
-		return Replaced
-	default:
-		return LeftAlone
 	}
+	return f.State.action(force)
 }
 
 // put writes the policy. ISM wants to know which one is replaced.
