@@ -32,7 +32,7 @@ func TestFaultThatPasses(t *testing.T) {
 		says     string
 	}{
 		"server down at the start": {
-			duration: spanned,
+			duration: outage/2 + spanned,
 			before:   func(t testing.TB, r road) { r.close(t) },
 			during:   func(t testing.TB, r road) { time.Sleep(outage / 2); r.open(t) },
 			says:     "connection refused",
@@ -44,39 +44,23 @@ func TestFaultThatPasses(t *testing.T) {
 		},
 		"connection reset within a body": {
 			duration: spanned,
-			during: func(t testing.TB, r road) {
-				r.upstream(t, "reset_peer", toxiproxy.Attributes{"timeout": 0})
-				time.Sleep(2 * time.Second)
-				r.heal(t)
-			},
-			says: "is back after",
+			during:   passing(2*time.Second, road.upstream, "reset_peer", toxiproxy.Attributes{"timeout": 0}),
+			says:     "is back after",
 		},
 		"connection cut within a body": {
 			duration: spanned,
-			during: func(t testing.TB, r road) {
-				r.upstream(t, "limit_data", toxiproxy.Attributes{"bytes": 700})
-				time.Sleep(2 * time.Second)
-				r.heal(t)
-			},
-			says: "is back after",
+			during:   passing(2*time.Second, road.upstream, "limit_data", toxiproxy.Attributes{"bytes": 700}),
+			says:     "is back after",
 		},
 		"answers cut": {
 			duration: spanned,
-			during: func(t testing.TB, r road) {
-				r.downstream(t, "limit_data", toxiproxy.Attributes{"bytes": 40})
-				time.Sleep(2 * time.Second)
-				r.heal(t)
-			},
-			says: "is back after",
+			during:   passing(2*time.Second, road.downstream, "limit_data", toxiproxy.Attributes{"bytes": 40}),
+			says:     "is back after",
 		},
 		"silence": {
 			duration: spanned,
-			during: func(t testing.TB, r road) {
-				r.downstream(t, "timeout", toxiproxy.Attributes{"timeout": 0})
-				time.Sleep(7 * time.Second)
-				r.heal(t)
-			},
-			says: "nothing came within 5s",
+			during:   passing(7*time.Second, road.downstream, "timeout", toxiproxy.Attributes{"timeout": 0}),
+			says:     "nothing came within 5s",
 		},
 	}
 	for name, f := range faults {
@@ -97,6 +81,15 @@ func TestFaultThatPasses(t *testing.T) {
 			assert.Contains(t, o.stderr, f.says)
 			r.far.requireExact(t, o)
 		})
+	}
+}
+
+// passing is a road that is spoiled for a while, on the way there or back.
+func passing(lasts time.Duration, way func(road, testing.TB, string, toxiproxy.Attributes), kind string, attributes toxiproxy.Attributes) func(testing.TB, road) {
+	return func(t testing.TB, r road) {
+		way(r, t, kind, attributes)
+		time.Sleep(lasts)
+		r.heal(t)
 	}
 }
 
@@ -372,7 +365,7 @@ func TestFaultKilledDuringOutage(t *testing.T) {
 	const slack = 2 * time.Second // k6 hands over every 50 ms, a flush is every 200 ms; the rest is a busy machine
 	s := ready(t)
 	r := newRoad(t, s)
-	c := r.steady(t, time.Minute)
+	c := r.steady(t, outage+time.Minute)
 	c.args = append(c.args[:len(c.args)-1], "--out=json=samples.json", c.args[len(c.args)-1])
 	p := c.start(t)
 	s.waitForDocuments(t)

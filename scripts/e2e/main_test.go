@@ -73,22 +73,25 @@ var build = sync.OnceValue(func() error {
 		{"-o", filepath.Join(workDir, k6esPlain), "./cmd/k6es"},
 		{"-o", filepath.Join(workDir, shop), "./scripts/service"},
 	} {
-		command := exec.Command("go", append([]string{"build"}, args...)...)
-		command.Dir = filepath.Join("..", "..")
-		if output, err := command.CombinedOutput(); err != nil {
-			return fmt.Errorf("go build %s: %w\n%s", strings.Join(args, " "), err, output)
+		if err := goBuild(args...); err != nil {
+			return err
 		}
 	}
 	return nil
 })
 
-var buildPlainK6 = sync.OnceValue(func() error {
-	command := exec.Command("go", "build", "-o", filepath.Join(workDir, k6Plain), "./cmd/k6")
+// goBuild runs go build in the root of the module.
+func goBuild(args ...string) error {
+	command := exec.Command("go", append([]string{"build"}, args...)...)
 	command.Dir = filepath.Join("..", "..")
 	if output, err := command.CombinedOutput(); err != nil {
-		return fmt.Errorf("go build ./cmd/k6: %w\n%s", err, output)
+		return fmt.Errorf("go build %s: %w\n%s", strings.Join(args, " "), err, output)
 	}
 	return nil
+}
+
+var buildPlainK6 = sync.OnceValue(func() error {
+	return goBuild("-o", filepath.Join(workDir, k6Plain), "./cmd/k6")
 })
 
 // program returns the path of a program under test.

@@ -37,8 +37,8 @@ var toxiproxyProcess *exec.Cmd
 
 var startToxiproxy = sync.OnceValues(func() (*toxiproxy.Client, error) {
 	binary := filepath.Join(workDir, "toxiproxy")
-	if output, err := exec.Command("go", "build", "-o", binary, "github.com/Shopify/toxiproxy/v2/cmd/server").CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("go build toxiproxy: %w\n%s", err, output)
+	if err := goBuild("-o", binary, "github.com/Shopify/toxiproxy/v2/cmd/server"); err != nil {
+		return nil, err
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -100,13 +100,17 @@ func (r road) open(t testing.TB) {
 // upstream spoils what goes to the server, downstream what comes from it.
 func (r road) upstream(t testing.TB, kind string, attributes toxiproxy.Attributes) {
 	t.Helper()
-	_, err := r.proxy.AddToxic(kind+"-up", kind, "upstream", 1, attributes)
-	require.NoError(t, err)
+	r.spoil(t, "upstream", kind, attributes)
 }
 
 func (r road) downstream(t testing.TB, kind string, attributes toxiproxy.Attributes) {
 	t.Helper()
-	_, err := r.proxy.AddToxic(kind+"-down", kind, "downstream", 1, attributes)
+	r.spoil(t, "downstream", kind, attributes)
+}
+
+func (r road) spoil(t testing.TB, stream, kind string, attributes toxiproxy.Attributes) {
+	t.Helper()
+	_, err := r.proxy.AddToxic(kind+"-"+stream, kind, stream, 1, attributes)
 	require.NoError(t, err)
 }
 
@@ -203,7 +207,7 @@ func (s store) waitForDocuments(t testing.TB) {
 	require.Eventually(t, func() bool { return s.exists(t) && s.count(t) > 0 }, 30*time.Second, 100*time.Millisecond)
 }
 
-// setting changes a setting of an index or the cluster until the test ends.
+// setting changes a setting of an index or the cluster.
 func (s store) setting(t testing.TB, path, key string, value any) {
 	t.Helper()
 	require.Equal(t, http.StatusOK, s.send(t, http.MethodPut, path, object{key: value}, nil))
