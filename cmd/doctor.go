@@ -50,7 +50,7 @@ func (env Env) doctor(ctx context.Context, flags *pflag.FlagSet, output outputFl
 	}
 	findings := checkOptions(cfg)
 	findings = append(findings, env.checkServer(ctx, cfg)...)
-	findings = append(findings, env.checkKibana(ctx, cfg), checkSpool(cfg, time.Now()))
+	findings = append(findings, env.checkKibana(ctx, cfg), checkSpool(cfg))
 	if err := env.tellFindings(findings, output); err != nil {
 		return err
 	}

@@ -152,7 +152,7 @@ func checkLogs(ctx context.Context, cfg config.Config, client *elastic.Client) d
 }
 
 // checkSpool shows what waits on this machine's disk, and who may read it.
-func checkSpool(cfg config.Config, now time.Time) doctor.Finding {
+func checkSpool(cfg config.Config) doctor.Finding {
 	finding := doctor.Finding{Check: "spool", Mark: doctor.OK}
 	dir, err := cfg.Spool()
 	if err != nil {
@@ -165,36 +165,77 @@ func checkSpool(cfg config.Config, now time.Time) doctor.Finding {
 	if err != nil {
 		return doctor.Finding{Check: "spool", Mark: doctor.Wrong, Text: err.Error()}
 	}
-	waiting, damaged, bytes, oldest := int64(0), 0, int64(0), now
-	var runs []string
-	for _, entry := range entries {
-		bytes += entry.Bytes
-		damaged += entry.Damaged
-		if entry.InUse { // a run that goes on, or a replay, sends it
-			continue
-		}
-		waiting += entry.Documents
-		runs = append(runs, entry.RunID)
-		if !entry.Oldest.IsZero() && entry.Oldest.Before(oldest) {
-			oldest = entry.Oldest
-		}
-	}
-	finding.Text = fmt.Sprintf("%s, %s of %s", dir.Root, humanize.IBytes(uint64(bytes)), humanize.IBytes(uint64(dir.Size))) //nolint:gosec // sizes
-	switch slices.Sort(runs); {
-	case len(runs) > 0:
-		finding.Mark, finding.Fix = doctor.Warning, "k6es replay"
-		finding.Text += fmt.Sprintf(": %s of %s wait, the oldest since %s", plural(waiting, "document"),
-			plural(int64(len(slices.Compact(runs))), "run"), oldest.Local().Format(time.DateTime))
-	case len(entries) == 0:
+	if len(entries) == 0 {
 		finding.Text = "empty (" + dir.Root + ")"
-	}
-	if damaged > 0 {
-		finding.Mark = doctor.Warning
-		finding.Text += fmt.Sprintf("; %s", plural(int64(damaged), "damaged place"))
+	} else {
+		finding = tellSpool(finding, dir, addUp(entries))
 	}
 	if info, err := os.Stat(dir.Root); err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
-		finding.Mark, finding.Fix = doctor.Warning, "chmod 700 "+dir.Root
-		finding.Text += "; other users may look into it"
+		if finding.Text += "; other users may look into it"; finding.Mark != doctor.Wrong {
+			finding.Mark, finding.Fix = doctor.Warning, "chmod 700 "+dir.Root
+		}
+	}
+	return finding
+}
+
+// spoolState is what a spool has of all runs.
+type spoolState struct {
+	bytes, documents int64
+	runs             []string // that wait, by id
+	oldest           time.Time
+	damaged          int
+	unread           []spool.Entry // that cannot be looked into
+}
+
+func addUp(entries []spool.Entry) (s spoolState) {
+	for _, entry := range entries {
+		s.bytes += entry.Bytes
+		s.damaged += entry.Damaged
+		if entry.Err != nil {
+			s.unread = append(s.unread, entry)
+			continue
+		}
+		if entry.InUse || !entry.Left { // a run that goes on, or a replay, sends it
+			continue
+		}
+		s.documents += entry.Documents
+		s.runs = append(s.runs, entry.RunID)
+		if !entry.Oldest.IsZero() && (s.oldest.IsZero() || entry.Oldest.Before(s.oldest)) {
+			s.oldest = entry.Oldest
+		}
+	}
+	slices.Sort(s.runs)
+	s.runs = slices.Compact(s.runs)
+	return s
+}
+
+// tellSpool tells of a spool that is not empty; what to do is that for the worst of it.
+func tellSpool(finding doctor.Finding, dir spool.Dir, s spoolState) doctor.Finding {
+	var parts []string
+	if s.damaged > 0 {
+		finding.Mark, finding.Fix = doctor.Warning, "remove what is called *.damaged there, unless somebody wants to look into it"
+		parts = append(parts, plural(int64(s.damaged), "damaged place"))
+	}
+	if len(s.runs) > 0 {
+		finding.Mark, finding.Fix = doctor.Warning, "k6es replay"
+		text := fmt.Sprintf("%s of %s wait", plural(s.documents, "document"), plural(int64(len(s.runs)), "run"))
+		if !s.oldest.IsZero() {
+			text += ", the oldest since " + s.oldest.Local().Format(time.DateTime)
+		}
+		parts = slices.Insert(parts, 0, text)
+	}
+	if len(s.unread) > 0 {
+		first := s.unread[0]
+		finding.Mark, finding.Fix = doctor.Wrong, fmt.Sprintf("let this user read %s, then k6es replay", first.Path)
+		text := fmt.Sprintf("run %s cannot be read (%v)", first.RunID, first.Err)
+		if n := len(s.unread) - 1; n > 0 {
+			text += fmt.Sprintf(", and %d more", n)
+		}
+		parts = append(parts, text)
+	}
+	finding.Text = fmt.Sprintf("%s, %s of %s", dir.Root, humanize.IBytes(uint64(s.bytes)), humanize.IBytes(uint64(dir.Size))) //nolint:gosec // sizes
+	if len(parts) > 0 {
+		finding.Text += ": " + strings.Join(parts, "; ")
 	}
 	return finding
 }

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -63,22 +64,31 @@ func TestDoctorLooksIntoTheSpool(t *testing.T) {
 	t.Parallel()
 	cfg := config.Config{SpoolDir: t.TempDir(), SpoolSize: 1 << 31}
 	require.NoError(t, os.Chmod(cfg.SpoolDir, 0o700)) //nolint:gosec // a folder
-	assert.Equal(t, doctor.Finding{Check: "spool", Mark: doctor.OK, Text: "empty (" + cfg.SpoolDir + ")"}, checkSpool(cfg, time.Now()))
+	assert.Equal(t, doctor.Finding{Check: "spool", Mark: doctor.OK, Text: "empty (" + cfg.SpoolDir + ")"}, checkSpool(cfg))
 
 	dir, err := cfg.Spool()
 	require.NoError(t, err)
 	run := dir.Create(spool.Info{RunID: "0193a1b2", Instance: "a"})
-	_, err = run.Append(spool.Record{Documents: 1204, Body: []byte("block")}, false)
+	_, err = run.Append(spool.Record{Documents: 1204, Time: time.Now(), Body: []byte("block")}, false)
 	require.NoError(t, err)
-	assert.Equal(t, doctor.OK, checkSpool(cfg, time.Now()).Mark, "the run goes on, and sends it")
+	assert.Equal(t, doctor.OK, checkSpool(cfg).Mark, "the run goes on, and sends it")
 	require.NoError(t, run.Close())
-	finding := checkSpool(cfg, time.Now())
+	finding := checkSpool(cfg)
 	assert.Equal(t, doctor.Warning, finding.Mark)
 	assert.Equal(t, "k6es replay", finding.Fix)
 	assert.Regexp(t, `^`+cfg.SpoolDir+`, \d+ B of 2.0 GiB: 1,204 documents of 1 run wait, the oldest since 20\d\d-`, finding.Text)
 
+	blocks, err := filepath.Glob(filepath.Join(cfg.SpoolDir, "*", "*.blocks"))
+	require.NoError(t, err)
+	require.Len(t, blocks, 1)
+	require.NoError(t, os.Rename(blocks[0], blocks[0]+".damaged"))
+	finding = checkSpool(cfg)
+	assert.Equal(t, doctor.Warning, finding.Mark)
+	assert.Regexp(t, `^`+cfg.SpoolDir+`, \d+ B of 2.0 GiB: 1 damaged place$`, finding.Text, "nothing waits")
+	assert.Contains(t, finding.Fix, "*.damaged")
+
 	require.NoError(t, os.Chmod(cfg.SpoolDir, 0o755)) //nolint:gosec // that is the point
-	finding = checkSpool(cfg, time.Now())
+	finding = checkSpool(cfg)
 	assert.Equal(t, "chmod 700 "+cfg.SpoolDir, finding.Fix)
 	assert.Contains(t, finding.Text, "; other users may look into it")
 }

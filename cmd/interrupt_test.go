@@ -17,6 +17,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/k6es/k6es/ingest/spool"
 )
 
 // fakeServer is a server without documents. It says when a request for a path comes in.
@@ -84,17 +86,28 @@ type program struct {
 // startUpload uploads a file in requests so small that a few documents are all that the memory holds.
 func startUpload(t *testing.T, server *fakeServer, file string) (p *program, stdin io.WriteCloser) {
 	t.Helper()
+	p = newProgram(t, "upload", "--url", server.URL, "--setup", "off", "--compression", "0", "--bulk-size", "1KiB", file)
+	p.Env = append(p.Env, "K6_ELASTICSEARCH_MEMORY=1KiB")
+	stdin, err := p.StdinPipe()
+	require.NoError(t, err)
+	p.start(t)
+	return p, stdin
+}
+
+func newProgram(t *testing.T, args ...string) *program {
+	t.Helper()
 	path, err := exec.LookPath("k6es")
 	require.NoError(t, err)
-	p = &program{Cmd: exec.Command(path, "upload", "--url", server.URL, "--setup", "off", //nolint:gosec,noctx // the test's own program
-		"--compression", "0", "--bulk-size", "1KiB", file)}
-	p.Env = append(os.Environ(), "K6_ELASTICSEARCH_MEMORY=1KiB", "HOME="+t.TempDir())
+	p := &program{Cmd: exec.Command(path, args...)} //nolint:gosec,noctx // the test's own program
+	p.Env = append(os.Environ(), "HOME="+t.TempDir())
 	p.Stdout, p.Stderr = &p.stdout, &p.stderr
-	stdin, err = p.StdinPipe()
-	require.NoError(t, err)
+	return p
+}
+
+func (p *program) start(t *testing.T) {
+	t.Helper()
 	require.NoError(t, p.Start())
 	t.Cleanup(func() { _ = p.Process.Kill() })
-	return p, stdin
 }
 
 // await waits for a request whose path ends so.
@@ -187,4 +200,43 @@ func TestInterruptLetsStandardInputEnd(t *testing.T) {
 	server.mu.Lock()
 	defer server.mu.Unlock()
 	assert.Equal(t, early+late, server.taken)
+}
+
+// A replay that is interrupted or killed forgets nothing that the server has not acknowledged, and leaves the
+// spool to the next.
+func TestInterruptedReplay(t *testing.T) {
+	t.Parallel()
+	for name, signal := range map[string]os.Signal{"interrupted": os.Interrupt, "killed": os.Kill} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const documents = 40
+			root, body := filepath.Join(t.TempDir(), "spool"), []byte(`{"create":{"_index":"k6-metrics-2026.11"}}`+"\n{}\n")
+			left := spool.Dir{Root: root, Size: 1 << 20}.Create(spool.Info{RunID: "0193", Instance: "0123456789abcdef", Prefix: "k6"})
+			for range documents {
+				_, err := left.Append(spool.Record{Kind: spool.Bulk, Documents: 1, Raw: len(body), Time: time.Now(), Body: body}, false)
+				require.NoError(t, err)
+			}
+			require.NoError(t, left.Close())
+			replay := func(server *fakeServer) *program {
+				p := newProgram(t, "replay", "--url", server.URL, "--setup", "off", "--spool-dir", root)
+				p.start(t)
+				return p
+			}
+			hanging := newFakeServer(t, true)
+			p := replay(hanging)
+			hanging.await(t, "/_bulk")
+			require.NoError(t, p.Process.Signal(signal))
+			_ = p.Wait()
+			if signal == os.Interrupt {
+				assert.Equal(t, 4, p.ProcessState.ExitCode())
+				assert.Contains(t, p.stderr.String(), "k6es: run 0193: 40 documents are still in the spool (interrupted)")
+			}
+			taking := newFakeServer(t, false)
+			p = replay(taking)
+			require.NoError(t, p.Wait(), &p.stderr)
+			assert.Contains(t, p.stdout.String(), "run 0193  40 documents sent")
+			assert.Equal(t, documents, taking.taken)
+			assert.NoDirExists(t, filepath.Join(root, "0193-0123456789abcdef"))
+		})
+	}
 }

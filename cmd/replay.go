@@ -300,8 +300,8 @@ func (r *replayer) progress(info spool.Info, writer *ingest.Writer, documents in
 			humanize.Comma(int64(float64(n)/time.Since(started).Seconds())))
 	}
 	if r.env.Terminal {
-		bar := r.env.newBar(barTemplate, name, documents)
-		return showProgress(terminalPeriod, func() { bar.Set("facts", facts("  ")).SetCurrent(sent()) }, func() { bar.Finish() })
+		bar := r.env.newBar(name, documents)
+		return showProgress(terminalPeriod, func() { bar.draw(sent(), facts("  ")) }, bar.wipe)
 	}
 	return showProgress(plainPeriod, func() { fmt.Fprintf(r.env.Err, "%s: %s\n", name, facts(", ")) }, func() {})
 }

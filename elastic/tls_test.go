@@ -136,6 +136,18 @@ func TestTLS(t *testing.T) {
 	require.ErrorContains(t, get(t, newClient(t, nobody)), "certificate required")
 }
 
+// TLS 1.2 is the least that is spoken, also with a server whose certificate nobody looks at.
+func TestOldTLSIsRefused(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.TLS = &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11} //nolint:gosec // that is the point
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	err := get(t, newClient(t, elastic.Config{URLs: []string{server.URL}, InsecureSkipVerify: true}))
+	require.ErrorContains(t, err, "protocol version not supported")
+}
+
 func TestWrongCertificateFiles(t *testing.T) {
 	t.Parallel()
 	ca := newAuthority(t)

@@ -39,6 +39,17 @@ func (e *itemError) String() string {
 	return firstLine(e.Type) + ": " + firstLine(e.Reason)
 }
 
+// fieldLimit tells whether the index may have no more fields. Elasticsearch 7.17 says it as the cause of a
+// document that it cannot parse; others say it at once.
+func (e *itemError) fieldLimit() bool {
+	for ; e != nil; e = e.CausedBy {
+		if strings.Contains(e.Reason, "Limit of total fields") {
+			return true
+		}
+	}
+	return false
+}
+
 // firstLine leaves out what a parser adds in further lines: the request, other documents included.
 func firstLine(reason string) string {
 	line, _, _ := strings.Cut(reason, "\n")
@@ -65,7 +76,7 @@ func (i *bulkItem) verdict() verdict {
 		return existing
 	case i.Status == 429 || i.Status >= 500:
 		return again
-	case i.Error != nil && strings.Contains(i.Error.Reason, "Limit of total fields"):
+	case i.Error.fieldLimit():
 		return relabel
 	case i.Status == 401 || i.Status == 403 || i.Status == 404:
 		return barred

@@ -46,6 +46,17 @@ func TestReasonIsOneLine(t *testing.T) {
 	assert.Equal(t, "mapper_parsing_exception: failed to parse", err.String())
 }
 
+func TestFieldLimitIsKnownInEachForm(t *testing.T) {
+	t.Parallel()
+	limit := itemError{Type: "illegal_argument_exception", Reason: "Limit of total fields [103] has been exceeded while adding new fields [4]"}
+	wrapped := itemError{Type: "mapper_parsing_exception", Reason: "failed to parse", CausedBy: &limit}
+	for _, e := range []*itemError{&limit, &wrapped} {
+		assert.Equal(t, relabel, (&bulkItem{Status: 400, Error: e}).verdict())
+	}
+	assert.Equal(t, refused, (&bulkItem{Status: 400, Error: &itemError{Reason: "failed to parse"}}).verdict())
+	assert.Equal(t, refused, (&bulkItem{Status: 400}).verdict())
+}
+
 func answer(docs int, failed string) []byte {
 	var body strings.Builder
 	fmt.Fprintf(&body, `{"errors":%t,"items":[`, failed != "")

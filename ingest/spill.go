@@ -27,7 +27,9 @@ type spiller struct {
 	done   chan struct{} // closed when all is written
 	once   sync.Once
 	spool  *spool.Run
-	saving *block // on its way to the disk, under the writer's lock; nil: none
+	saving *block    // on its way to the disk, under the writer's lock; nil: none
+	began  time.Time // when that set out, under the writer's lock
+	takes  bool      // the disk took the last block, under the writer's lock
 
 	unreadable bool      // the disk could not be read the last time, under the writer's lock
 	readAgain  time.Time // when to try next, under the writer's lock
@@ -51,6 +53,12 @@ func (s *spiller) kick() {
 // expects tells whether the spool has, or may soon have, blocks to be sent.
 func (s *spiller) expects() bool { return s != nil && (s.saving != nil || s.spool.Waiting() > 0) }
 
+// makesRoom tells whether blocks that wait in memory are about to be on disk. A disk that is full, or hangs,
+// takes none.
+func (s *spiller) makesRoom() bool {
+	return s != nil && s.takes && (s.saving == nil || time.Since(s.began) < spillPause)
+}
+
 // stop lets the spiller write what is left, and waits for it.
 func (s *spiller) stop() {
 	if s != nil {
@@ -61,7 +69,8 @@ func (s *spiller) stop() {
 
 func (w *Writer) startSpiller() {
 	s := &spiller{
-		work: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}), spool: w.options.Spool, told: map[string]bool{},
+		work: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}), spool: w.options.Spool,
+		takes: w.options.Spool.Size() > 0, told: map[string]bool{},
 	}
 	w.spill = s
 	if s.spool.Size() > 0 {
@@ -127,7 +136,7 @@ func (w *Writer) due(last bool) *block {
 
 func (w *Writer) saving(b *block) *block {
 	b.saving = true
-	w.spill.saving = b
+	w.spill.saving, w.spill.began = b, time.Now()
 	return b
 }
 
@@ -140,7 +149,7 @@ func (w *Writer) save(b *block, last bool) {
 	w.spill.note(w, err)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	b.saving, w.spill.saving = false, nil
+	b.saving, w.spill.saving, w.spill.takes = false, nil, err == nil
 	defer w.change.Broadcast()
 	switch {
 	case w.settled: // counted as lost: the disk came too late
@@ -197,7 +206,7 @@ func (w *Writer) mayDrain() bool {
 func (w *Writer) drain() *block {
 	w.draining++
 	w.mu.Unlock()
-	record, ref, err := w.spill.spool.Next()
+	record, ref, err := w.spill.spool.NextJoined(w.options.BlockSize)
 	w.mu.Lock()
 	if err == nil {
 		w.spill.unreadable = false

@@ -128,15 +128,28 @@ func (w *Writer) Flush() error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for w.options.Wait && !w.fits(b) && w.ctx.Err() == nil {
-		w.change.Wait()
-	}
+	w.awaitRoom(b)
 	if !w.fits(b) || w.ctx.Err() != nil && w.spill == nil {
 		w.overflow(b)
 		return context.Cause(w.ctx)
 	}
 	w.enqueue(b)
 	return context.Cause(w.ctx)
+}
+
+// awaitRoom waits until there is memory for a block: for the server, if that is asked for, and for the spool
+// as long as it takes what is in memory.
+func (w *Writer) awaitRoom(b *block) {
+	if w.fits(b) {
+		return
+	}
+	look := time.AfterFunc(spillPause, w.wake) // a disk that hangs wakes nobody
+	defer look.Stop()
+	for !w.fits(b) && w.ctx.Err() == nil && (w.options.Wait || len(w.queue) > 0 && w.spill.makesRoom()) {
+		w.spill.kick()
+		w.change.Wait()
+		look.Reset(spillPause)
+	}
 }
 
 // overflow gives up the newest block, for which there is no memory; the user is told once.

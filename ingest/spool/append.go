@@ -34,7 +34,7 @@ func (r *Run) Append(record Record, held bool) (Ref, error) {
 	if err := r.write(&record); err != nil {
 		return Ref{}, err
 	}
-	ref := Ref{place{r.known[len(r.known)-1], r.written}, size, record.Documents}
+	ref := Ref{place: place{r.known[len(r.known)-1], r.written}, size: size, documents: record.Documents}
 	r.written += size
 	r.used += size
 	if held {

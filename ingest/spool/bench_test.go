@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/k6es/k6es/ingest/spool"
+	"github.com/k6es/k6es/scripts/bench/yardstick"
 )
 
 // blockSize is about what a block of 1 MiB of documents is on disk, in bytes. It holds 1,200 requests.
@@ -19,6 +20,8 @@ func block(b *testing.B) spool.Record {
 	require.NoError(b, err)
 	return spool.Record{Kind: spool.Bulk, Compressed: true, Documents: 1200, Raw: 1 << 20, Time: time.UnixMilli(1), Body: body}
 }
+
+func BenchmarkYardstick(b *testing.B) { yardstick.Benchmark(b) }
 
 // Budget: 1 ms a block, so that a run of 20,000 samples a second takes less than 1 % of a processor to
 // spool. What is written is forgotten in between, so that the disk does not fill up.

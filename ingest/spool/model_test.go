@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -17,7 +19,19 @@ import (
 
 // numbered is a record that says which it is.
 func numbered(n int) spool.Record {
-	return spool.Record{Kind: spool.Bulk, Documents: n, Time: time.UnixMilli(int64(n)), Body: []byte(fmt.Sprint(n))}
+	body := fmt.Appendln(nil, n)
+	return spool.Record{Kind: spool.Bulk, Documents: n, Raw: len(body), Time: time.UnixMilli(int64(n)), Body: body}
+}
+
+// numbersOf says which records were joined.
+func numbersOf(t *testing.T, record spool.Record) (numbers []int) {
+	t.Helper()
+	for line := range strings.Lines(string(record.Body)) {
+		n, err := strconv.Atoi(strings.TrimSpace(line))
+		require.NoError(t, err)
+		numbers = append(numbers, n)
+	}
+	return numbers
 }
 
 // A spool under random use, ended and opened again at random moments, as by kill -9: no record that was not
@@ -31,21 +45,43 @@ func TestSpoolUnderRandomUse(t *testing.T) {
 			root := filepath.Join(t.TempDir(), "spool")
 			r := spool.Dir{Root: root, Size: 40_000}.Create(info) // files of 5,000 bytes
 			open := map[int]bool{}                                // appended and not settled
-			out := map[int]spool.Ref{}                            // in our hands
-			pick := func() (int, spool.Ref) {
-				for n, ref := range out {
-					return n, ref
+			out := map[int][]int{}                                // in our hands: the numbers of what was joined, by each
+			refs := map[int]spool.Ref{}                           // of those, by the first
+			take := func(numbers []int, ref spool.Ref) {
+				for _, n := range numbers {
+					assert.NotContains(t, out, n, "handed out twice")
+					out[n] = numbers
 				}
-				return 0, spool.Ref{}
+				refs[numbers[0]] = ref
 			}
+			pick := func() (spool.Ref, []int) {
+				for first, ref := range refs {
+					numbers := out[first]
+					delete(refs, first)
+					for _, n := range numbers {
+						delete(out, n)
+					}
+					return ref, numbers
+				}
+				return spool.Ref{}, nil
+			}
+			joined := 0
 			next := func() bool {
-				record, ref, err := r.Next()
+				most := random.IntN(40)
+				record, ref, err := r.NextJoined(most)
 				if errors.Is(err, spool.ErrEmpty) {
 					return false
 				}
 				require.NoError(t, err)
-				assert.NotContains(t, out, record.Documents, "handed out twice")
-				out[record.Documents] = ref
+				numbers, sum := numbersOf(t, record), 0
+				for _, n := range numbers {
+					sum += n
+				}
+				assert.Equal(t, sum, record.Documents)
+				assert.Len(t, record.Body, record.Raw)
+				assert.True(t, len(numbers) == 1 || record.Raw <= most)
+				joined = max(joined, len(numbers))
+				take(numbers, ref)
 				return true
 			}
 			for n := 1; n < 400; n++ {
@@ -56,20 +92,20 @@ func TestSpoolUnderRandomUse(t *testing.T) {
 					require.NoError(t, err)
 					open[n] = true
 					if held {
-						out[n] = ref
+						take([]int{n}, ref)
 					}
 				case 3, 4:
 					next()
 				case 5, 6:
-					if n, ref := pick(); n > 0 {
+					if ref, numbers := pick(); numbers != nil {
 						r.Settle(ref)
-						delete(out, n)
-						delete(open, n)
+						for _, n := range numbers {
+							delete(open, n)
+						}
 					}
 				case 7:
-					if n, ref := pick(); n > 0 {
+					if ref, numbers := pick(); numbers != nil {
 						r.Release(ref)
-						delete(out, n)
 					}
 				}
 			}
@@ -80,6 +116,7 @@ func TestSpoolUnderRandomUse(t *testing.T) {
 					assert.Contains(t, out, n, "lost while the spool was open")
 				}
 			}
+			assert.Greater(t, joined, 1, "some were joined")
 			require.NoError(t, r.Close())
 			entries, err := spool.List(root)
 			require.NoError(t, err)
@@ -90,12 +127,13 @@ func TestSpoolUnderRandomUse(t *testing.T) {
 			r, err = spool.Open(entries[0].Path)
 			require.NoError(t, err)
 			clear(out)
+			clear(refs)
 			for next() { //nolint:revive // until it is empty
 			}
 			for n := range open {
 				assert.Contains(t, out, n, "lost")
 			}
-			for _, ref := range out {
+			for _, ref := range refs {
 				r.Settle(ref)
 			}
 			require.NoError(t, r.Close())

@@ -66,7 +66,7 @@ func (r *Run) read(body bool) (Record, Ref, error) {
 	if err != nil {
 		err = r.ended(err, at)
 	}
-	ref := Ref{place{r.number, at}, r.scan.at - at, h.Documents}
+	ref := Ref{place: place{r.number, at}, size: r.scan.at - at, documents: h.Documents}
 	if err != nil {
 		return Record{}, ref, err
 	}

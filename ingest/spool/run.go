@@ -14,8 +14,8 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// Run is the spool of one instance of a run: a queue on disk. What was appended comes out of Next in
-// that order, and is forgotten when it is settled.
+// Run is the spool of one instance of a run: a queue on disk. What was appended comes out of Next and
+// NextJoined in that order, and is forgotten when it is settled.
 //
 // A record that is handed out, or that was appended as held, belongs to whoever has its Ref until it is
 // settled or released. What is neither when the Run is closed stays. It is safe for concurrent use.
@@ -49,11 +49,12 @@ type Run struct {
 	damaged   map[int]bool   // files in which something is damaged
 }
 
-// Ref is a record's place.
+// Ref is a record's place, or those of records that were joined.
 type Ref struct {
 	place
 	size      int64
 	documents int
+	joined    []Ref // with the first, in order
 }
 
 type outgoing struct {

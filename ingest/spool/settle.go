@@ -12,6 +12,9 @@ func (r *Run) Settle(ref Ref) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.settle(ref)
+	for _, other := range ref.joined {
+		r.settle(other)
+	}
 }
 
 func (r *Run) settle(ref Ref) {
@@ -54,6 +57,14 @@ func (r *Run) find(ref Ref) (int, bool) {
 func (r *Run) Release(ref Ref) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.release(ref)
+	for _, other := range ref.joined {
+		r.release(other)
+	}
+}
+
+func (r *Run) release(ref Ref) {
+	ref.joined = nil
 	r.wait(ref)
 	if _, ok := r.find(ref); ok {
 		r.back = append(r.back, ref)

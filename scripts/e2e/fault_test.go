@@ -141,7 +141,7 @@ func TestFaultSlow(t *testing.T) {
 			s := ready(t)
 			r := newRoad(t, s)
 			spoil(t, r)
-			o := r.steady(t, brief, "timeout=30s", "stop-timeout=90s", "flush-period=1s").start(t).wait()
+			o := r.steady(t, brief, "timeout=30s", "stop-timeout=90s").start(t).wait()
 			r.far.requireExact(t, o)
 		})
 	}

@@ -39,7 +39,7 @@ func TestNothingIsWrittenWithoutTemplate(t *testing.T) {
 		assert.Contains(t, o.stderr, "the template "+s.template()+" is missing")
 		assert.Contains(t, o.stderr, "k6es setup --index-management")
 
-		live := k6Run(t, "../k6/tiny.js", s.out("setup=off", "stop-timeout=1s")).run(t, 0)
+		live := k6Run(t, "../k6/tiny.js", s.out("setup=off", "stop-timeout=5s")).run(t, 0)
 		assert.Contains(t, live.stderr, "the template "+s.template()+" is missing")
 		assert.Regexp(t, `level=warning msg="[1-9]\d* of \d+ documents, and the run's own, could not be delivered and are in the spool`, live.stderr)
 
