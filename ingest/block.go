@@ -9,6 +9,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
+	"github.com/k6es/k6es/ingest/deflate"
 	"github.com/k6es/k6es/ingest/spool"
 )
 
@@ -48,7 +49,8 @@ type blockBuilder struct {
 	level int // gzip level, 0 for none
 	buf   []byte
 	docs  int
-	zip   *gzip.Writer
+	fast  *deflate.Encoder // level 1
+	zip   *gzip.Writer     // the others
 }
 
 func (b *blockBuilder) add(entry []byte) {
@@ -68,8 +70,14 @@ func (b *blockBuilder) seal() (*block, error) {
 }
 
 func (b *blockBuilder) compress() ([]byte, error) {
-	if b.level == 0 {
+	switch b.level {
+	case 0:
 		return bytes.Clone(b.buf), nil
+	case gzip.BestSpeed:
+		if b.fast == nil {
+			b.fast = new(deflate.Encoder)
+		}
+		return b.fast.AppendGzip(make([]byte, 0, len(b.buf)/16+512), b.buf), nil
 	}
 	out := bytes.NewBuffer(make([]byte, 0, len(b.buf)/12+512))
 	if b.zip == nil {

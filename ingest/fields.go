@@ -39,8 +39,8 @@ const (
 
 // tagParts are the parts of a document that a set of tags decides, encoded once.
 type tagParts struct {
-	outer   []byte // objects beside "k6", each with a comma behind it: `"http":{…},"labels":{…},`
-	url     []byte // `"url":{"full":"…"},`, apart because a run with too many URLs leaves it out
+	outer   []byte // objects beside "k6", each with a comma before it: `,"http":{…},"labels":{…}`
+	url     []byte // `,"url":{"full":"…"}`, apart because a run with too many URLs leaves it out
 	inner   []byte // fields of "k6", each with a comma before it: `,"scenario":"browse","name":"…"`
 	tags    []byte // elements of k6.tags, each with a comma before it
 	cut     []byte // elements of k6.truncated, likewise
@@ -118,9 +118,8 @@ func (e *tagEncoder) build(set *TagSet, p protocol) *tagParts {
 	for _, tag := range e.runLabels {
 		e.label(&b, tag)
 	}
-	b.tagParts.outer = appendFields(nil, b.outer)
-	if len(b.tagParts.outer) > 0 {
-		b.tagParts.outer = append(b.tagParts.outer, ',')
+	if len(b.outer) > 0 {
+		b.tagParts.outer = appendFields([]byte{','}, b.outer)
 	}
 	for _, f := range b.inner {
 		b.tagParts.inner = append(appendKey(append(b.tagParts.inner, ','), f.path[0]), f.value...)
@@ -279,7 +278,7 @@ func (e *tagEncoder) buildURL(b *partsBuilder, url string) {
 	if e.url == URLAuto {
 		e.urls[CutText(url)] = struct{}{}
 	}
-	b.url = append(append([]byte(`"url":{"full":`), b.text(url, "url.full")...), "},"...)
+	b.url = append(append([]byte(`,"url":{"full":`), b.text(url, "url.full")...), '}')
 }
 
 // urlsOff says whether the run has had more distinct URLs than its cap.

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// fold is what a second of one series adds up to.
+// fold is what a second of one series adds up to; of a trend, a list of its values.
 type fold struct {
 	seriesKey
 	position     uint64 // of its first sample
@@ -18,7 +18,8 @@ type fold struct {
 	fails        int64
 	last         float64 // gauge
 	min, max     float64
-	pair         [2]half // built-in counters and gauges
+	values       []float64 // trend: all of them, in the order of the stream
+	pair         [2]half   // built-in counters and gauges
 }
 
 // half is what a built-in metric, or its partner, adds up to: a counter's sum, a gauge's maximum.
@@ -47,18 +48,23 @@ type second struct {
 // Bounds of the folder's memory, against a stream whose time runs backwards, or in which everything is
 // unique. A second that is closed because of them is written in parts, which add up to the same.
 const (
-	maxOpenFolds = 100_000
-	maxOpenText  = 32 << 20 // bytes of tags
-	maxFree      = 4        // seconds that are kept for use again
+	maxOpenFolds  = 100_000
+	maxOpenText   = 32 << 20 // bytes of tags
+	maxOpenValues = 1 << 20  // of trends
+	maxValues     = 1000     // of a trend in one document; those beyond make another one
+	maxFree       = 4        // seconds, and for each of them
+	maxFreeLists  = 256      // lists of values, that are kept for use again
 )
 
-// folder sums up samples by series and second. A second is closed by the stream alone: when a sample
+// folder sums up samples by series and second, or lists them where they are of a trend. A second is closed by the stream alone: when a sample
 // passes that is at least two seconds newer. So a file makes the same documents whenever it is read.
 type folder struct {
 	open     []*second // by time
 	free     []*second
+	lists    [][]float64         // free ones
 	count    int                 // of open folds
 	text     int                 // bytes of their tags
+	values   int                 // of trends in them
 	partner  map[*Metric]*Metric // from the second of a pair to the first
 	newest   *second             // the second of the last sample: most samples go there
 	closable int64               // a sample of this second or newer closes the oldest one
@@ -84,7 +90,7 @@ func (f *folder) add(metric *Metric, tags *TagSet, value float64, time int64, po
 	}
 	sec := f.second(floorSecond(time))
 	i, ok := sec.index[key]
-	if !ok {
+	if !ok || len(sec.folds[i].values) == maxValues {
 		i = len(sec.folds)
 		sec.index[key] = i
 		sec.folds = append(sec.folds, fold{seriesKey: key, position: position, time: time})
@@ -92,7 +98,21 @@ func (f *folder) add(metric *Metric, tags *TagSet, value float64, time int64, po
 		f.text += tags.Size()
 	}
 	sec.folds[i].lastPosition = position
+	if metric.Type == Trend {
+		f.list(&sec.folds[i], value)
+		return
+	}
 	sec.folds[i].add(metric, value, second)
+}
+
+// list adds a value of a trend to its fold.
+func (f *folder) list(o *fold, value float64) {
+	if n := len(f.lists); o.values == nil && n > 0 {
+		o.values, f.lists = f.lists[n-1], f.lists[:n-1]
+	}
+	o.count++
+	o.values = append(o.values, value)
+	f.values++
 }
 
 func (o *fold) add(metric *Metric, value float64, second bool) {
@@ -173,7 +193,7 @@ func (f *folder) reuse(at int64) *second {
 // due returns a second that a sample at that time closes, nil if there is none (left). The caller
 // writes its folds and gives it back by done.
 func (f *folder) due(time int64) *second {
-	if f.count < maxOpenFolds && f.text < maxOpenText && (f.closable == math.MaxInt64 || time < f.closable*nanos) {
+	if f.count < maxOpenFolds && f.text < maxOpenText && f.values < maxOpenValues && (f.closable == math.MaxInt64 || time < f.closable*nanos) {
 		return nil
 	}
 	return f.oldest()
@@ -193,12 +213,18 @@ func (f *folder) oldest() *second {
 	f.count -= len(s.folds)
 	for i := range s.folds {
 		f.text -= s.folds[i].tags.Size()
+		f.values -= len(s.folds[i].values)
 	}
 	return s
 }
 
 // done takes back a second whose folds were written.
 func (f *folder) done(s *second) {
+	for i := range s.folds {
+		if list := s.folds[i].values; list != nil && len(f.lists) < maxFreeLists {
+			f.lists = append(f.lists, list[:0])
+		}
+	}
 	if len(f.free) >= maxFree {
 		return
 	}

@@ -52,7 +52,9 @@ func TestGoldenDocuments(t *testing.T) {
 			add("browser_http_req_duration", 0, 12.5, "url=http://shop/").add("browser_http_req_failed", 0, 1, "url=http://shop/").
 			add("browser_web_vital_cls", 9*ms, 0.04210987, "rating=good").add("browser_web_vital_lcp", 9*ms, 1320.70001, "rating=good"), testRun, plain},
 		{"groups", newStream().add("group_duration", 0, 310.25, "group=::checkout::payment|scenario=buy").add("group_duration", ms, 1, "group=").
-			add("group_duration", 2*ms, 1, "group=::"), testRun, plain},
+			add("group_duration", 2*ms, 1, "group=::").add("group_duration", 3*ms, 298.4, "group=::checkout::payment|scenario=buy").
+			add("group_duration", 4*ms, 305.1, "group=::checkout::payment|scenario=buy", "vu=3|iter=1").
+			add("group_duration", time.Second, 7, "group=::checkout::payment|scenario=buy"), testRun, plain},
 		{"checks", newStream().add("checks", 0, 1, "check=status is 200|group=::home").add("checks", 100*ms, 0, "check=status is 200|group=::home").
 			add("checks", 200*ms, 1, "check=status is 200|group=::home").add("checks", 300*ms, 1, "check=has \"items\"\n").
 			add("checks", 500*ms, 1, "check=status is 200|group=::home"), testRun, plain},
@@ -62,7 +64,7 @@ func TestGoldenDocuments(t *testing.T) {
 			add("orders", 0, 1, "kind=x").add("orders", ms, 2.5, "kind=x").add("orders", 2*ms, 1, "kind=y").
 			add("ok", 3*ms, 1, "").add("ok", 4*ms, 0, "").add("ok", 5*ms, 7, "").
 			add("queue", 6*ms, -3.25, "").add("queue", 7*ms, 8.5, "").add("queue", 8*ms, -10.5, "").
-			add("size", 9*ms, 1e-9, "", "vu=3|iter=1").add("size", 10*ms, 1e15, "").add("size", 11*ms, -0.1, "").
+			add("size", 9*ms, 1e-9, "", "vu=3|iter=1").add("size", 10*ms, 17.25, "").add("size", 11*ms, 16, "").add("size", 12*ms, 17.25, "").
 			add("nobody", 12*ms, 4, "").add("nobody", 13*ms, 4, ""), testRun, plain},
 		{"custom-own-name", newStream().define("http_reqs", ingest.Trend).define("quoted \" name", ingest.Counter).
 			add("http_reqs", 0, 1, "name=x").add("quoted \" name", ms, 1, ""), testRun, plain},

@@ -23,6 +23,12 @@ func (g *group) accepts(s *Sample) bool {
 		g.tags.equal(s.Tags) && g.meta.equal(s.Meta)
 }
 
+// isEvent says whether the group is to be a document of its own. The duration of a script's group, which
+// comes alone, is not: it folds.
+func (g *group) isEvent() bool {
+	return g.trend != nil && (len(g.members) > 1 || !g.trend.folds(g.meta))
+}
+
 func (g *group) start(s *Sample, position uint64) {
 	*g = group{time: s.Time, tags: s.Tags, meta: s.Meta, position: position, members: g.members[:0]}
 	g.add(s)

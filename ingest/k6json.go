@@ -13,7 +13,8 @@ import (
 
 // JSONReader reads what k6 writes with --out json: a line for each metric at its first sample, and a
 // line for each sample. Members may stand in any order, and unknown ones are passed over; lines in the
-// order in which k6 itself writes them take a short way. It is not safe for concurrent use.
+// order in which k6 itself writes them take a short way, and those that repeat the last line but for metric and
+// value a shorter one. It is not safe for concurrent use.
 type JSONReader struct {
 	lines    *lines
 	registry *Registry
@@ -28,13 +29,25 @@ type JSONReader struct {
 	meta     *Meta
 	times    timeParser
 	parts    jsonLine
+	tail     []byte // of the line that is being read: what stands behind the value
+	again    lastLine
 }
 
 // metricName is the name of a metric as it stands in a line, for names that need no unquoting.
 type metricName struct {
 	text   string
+	head   string // a line of it up to the time, in k6's layout
 	metric *Metric
 	next   *metricName // what came in the line behind it the last time: most likely it does so again
+}
+
+// lastLine is a line in k6's layout, as far as the next one is like it if that is of the same moment and thing.
+type lastLine struct {
+	time []byte // from the time up to the value; empty while there was no such line
+	tail []byte // what stood behind the value, with its newline
+	at   int64
+	tags *TagSet
+	meta *Meta
 }
 
 // NewJSONReader makes a reader of a stream; name is what bad lines are reported under.
@@ -48,6 +61,9 @@ func NewJSONReader(r io.Reader, name string, registry *Registry) *JSONReader {
 // Read reads the next sample into s. It returns a *BadLine for a line that is no k6 sample, after
 // which reading goes on, io.EOF at the end, and what the stream returned when it broke.
 func (r *JSONReader) Read(s *Sample) error {
+	if r.repeated(s) {
+		return nil
+	}
 	for {
 		line, err := r.lines.next()
 		if errors.Is(err, errLongLine) {
@@ -76,6 +92,32 @@ func (r *JSONReader) bad(line []byte, err error) error {
 		bad.Byte = at.at + 1
 	}
 	return bad
+}
+
+// repeated reads a line that has the last one's time, tags and metadata, and the metric that is expected. It
+// need not look for the line's end: a line that begins so, and goes on as the last one, ends as that does. It
+// returns false for any other line, of which it took nothing.
+func (r *JSONReader) repeated(s *Sample) bool {
+	const longest = 32 // bytes of a number
+	last, n := &r.again, r.last.next
+	if n == nil || len(last.time) == 0 {
+		return false
+	}
+	line := r.lines.ahead()
+	rest, ok := cut(line, n.head)
+	if !ok || len(rest) < len(last.time) || string(rest[:len(last.time)]) != string(last.time) {
+		return false
+	}
+	rest = rest[len(last.time):]
+	value, length := parseFloat(rest)
+	if rest = rest[length:]; length == 0 || length > longest ||
+		len(rest) < len(last.tail) || string(rest[:len(last.tail)]) != string(last.tail) {
+		return false
+	}
+	r.lines.pass(len(line) - len(rest) + len(last.tail))
+	r.last = n
+	s.Time, s.Value, s.Metric, s.Tags, s.Meta = last.at, value, n.metric, last.tags, last.meta
+	return true
 }
 
 // The fixed parts of a sample's line: in the order of k6 since v0.45, and of k6 before.
@@ -114,6 +156,9 @@ func (r *JSONReader) fast(line []byte, s *Sample) bool {
 		if string(rest) != "}}" {
 			return false
 		}
+		r.again.time = append(append(r.again.time[:0], r.times.text...), valueHead...)
+		r.again.tail = append(append(r.again.tail[:0], r.tail...), '\n')
+		r.again.at, r.again.tags, r.again.meta = s.Time, s.Tags, s.Meta
 	} else {
 		if rest, ok = cut(rest, metricTail); !ok || len(rest) < 2 || string(rest[len(rest)-2:]) != `"}` {
 			return false
@@ -140,7 +185,8 @@ func (r *JSONReader) point(rest []byte, s *Sample) ([]byte, bool) {
 	if n == 0 {
 		return nil, false
 	}
-	if rest, ok = cut(rest[n:], tagsHead); !ok {
+	r.tail = rest[n:]
+	if rest, ok = cut(r.tail, tagsHead); !ok {
 		return nil, false
 	}
 	if rest, ok = r.fastTags(rest); !ok {
@@ -207,7 +253,7 @@ func (r *JSONReader) named(name []byte, s *Sample) bool {
 			if err != nil {
 				return false
 			}
-			n = &metricName{text: string(name), metric: metric}
+			n = &metricName{text: string(name), head: metricHead + string(name) + timeHead, metric: metric}
 			r.names[n.text] = n
 		}
 		r.last.next = n

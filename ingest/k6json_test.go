@@ -350,6 +350,42 @@ func TestJSONFastAndSlowAgree(t *testing.T) {
 	}
 }
 
+// Lines that repeat the last one but for metric and value are read in a way of their own, which must find the
+// same in every neighbourhood. A blank in each line sends it the slow way.
+func TestJSONRepeatedLines(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(5, 6))
+	pick := func(texts ...string) string { return texts[random.IntN(len(texts))] }
+	var text strings.Builder
+	for range 20_000 {
+		line := `{"metric":"` + pick("http_reqs", "http_req_duration", "checks") +
+			`","type":"Point","data":{"time":"2026-11-22T12:43:5` + pick("6", "6", "6", "7") + pick("", "", ".5") + `Z","value":` +
+			pick("1", "1.5", "-2", "1e3", "1e", "01", "1.", "9007199254740993", "0."+strings.Repeat("3", 40), "") + `,"tags":` +
+			pick(`{"a":"1"}`, `{"a":"1"}`, `{"a":"12"}`, `{}`) + pick("", "", `,"metadata":{"vu":"1"}`) + `}}` + pick("", "", "", "}", " ", "\r", ",") + "\n"
+		text.WriteString(pick(strings.Repeat(line, random.IntN(4)), line, line, "\n", "{\n", `{"type":"Metric"}`+"\n"))
+	}
+	text.WriteString(point("2026-11-22T12:43:56Z", "3", `{"a":"1"}`)) // without a newline
+	want := readJSON(string(spaced([]byte(text.String()))))
+	require.Greater(t, len(want.samples), 5000)
+	require.Greater(t, len(want.bad), 1000)
+	for name, reader := range map[string]io.Reader{
+		"at once": strings.NewReader(text.String()), "byte by byte": iotest.OneByteReader(strings.NewReader(text.String())),
+	} {
+		got := readStream(ingest.NewJSONReader(reader, "f.json", ingest.NewRegistry()))
+		require.Equal(t, want.samples, got.samples, name)
+		require.Len(t, got.bad, len(want.bad), name)
+		for i := range want.bad {
+			require.Equal(t, place(want.bad[i]), place(got.bad[i]), name)
+		}
+	}
+}
+
+// place is the file and the line of a bad line's message.
+func place(message string) string {
+	parts := strings.SplitN(message, ":", 3)
+	return strings.Join(parts[:2], ":")
+}
+
 // oldLayout puts the metric last.
 func oldLayout(tb testing.TB, text []byte) []byte {
 	var old []byte

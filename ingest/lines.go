@@ -44,6 +44,15 @@ func (l *lines) next() ([]byte, error) {
 	}
 }
 
+// ahead returns what was read, but not taken yet.
+func (l *lines) ahead() []byte { return l.buf[l.start:l.end] }
+
+// pass takes a line, of that many bytes with its newline, that ahead showed.
+func (l *lines) pass(n int) {
+	l.start += n
+	l.number++
+}
+
 func (l *lines) take(end, next int) ([]byte, error) {
 	line := l.buf[l.start:end]
 	l.start = next

@@ -78,12 +78,15 @@ func (m *Metric) Millis() bool { return m.millis }
 // Builtin says whether the metric is k6's own, with a field of its own in a document.
 func (m *Metric) Builtin() bool { return m.builtin != notBuiltin }
 
-// folds says whether samples of the metric outside an event are summed up by second. Trends need
-// every value, and a built-in rate is a fact about one request.
-func (m *Metric) folds() bool {
+// folds says whether samples of the metric outside an event share a document by series and second. Of a
+// trend all values are kept there; one with metadata is a document of its own, and so are the trends that
+// tell of one event, and the built-in rates, which are facts about one request.
+func (m *Metric) folds(meta *Meta) bool {
 	switch m.Type {
 	case Counter, Gauge:
 		return true
+	case Trend:
+		return meta == nil && (!m.Builtin() || m.dataset == datasetGroup)
 	case Rate:
 		return !m.Builtin() || m.dataset == datasetChecks
 	default:

@@ -34,8 +34,8 @@ func DefaultOptions() Options {
 // Pipeline turns the samples of one run and instance, in the order in which k6 handed them over, into
 // documents, and hands each to a sink. It is not safe for concurrent use.
 //
-// Samples of one moment and one thing become one event document; counters, rates and gauges outside
-// of events are summed up by series and second; values of custom trends stay single.
+// Samples of one moment and one thing become one event document. Outside of events, counters, rates and
+// gauges are summed up by series and second, and the values of trends are listed.
 type Pipeline struct {
 	run    Run
 	sink   Sink
@@ -45,7 +45,7 @@ type Pipeline struct {
 	group  group
 	folder folder
 
-	identity []byte // `"k6":{"run":{"id":…,"name":…},"test":…,"instance":…,"elapsed":`
+	identity []byte // `,"run":{"id":…,"name":…},"test":…,"instance":…}`, the end of "k6"
 	entry    []byte // the entry that is being written
 	known    uint64 // Options.Known
 	first    int64  // time of the run's first sample
@@ -59,10 +59,10 @@ func NewPipeline(run Run, registry *Registry, options Options, sink Sink) *Pipel
 		run: run, sink: sink, tags: newTagEncoder(run, options),
 		clock: newClock(options.Prefix, options.Period), folder: newFolder(registry), known: options.Known,
 	}
-	p.identity = append(appendString([]byte(`"k6":{"run":{"id":`), run.ID, nil), `,"name":`...)
+	p.identity = append(appendString([]byte(`,"run":{"id":`), run.ID, nil), `,"name":`...)
 	p.identity = append(appendString(p.identity, run.Name, nil), `},"test":`...)
 	p.identity = append(appendString(p.identity, run.Test, nil), `,"instance":"`...)
-	p.identity = fmt.Appendf(p.identity, `%016x","elapsed":`, run.Instance)
+	p.identity = fmt.Appendf(p.identity, `%016x"}`, run.Instance)
 	return p
 }
 
@@ -141,12 +141,12 @@ func (p *Pipeline) endGroup() error {
 		return nil
 	}
 	defer func() { g.members = g.members[:0] }()
-	if g.trend != nil {
+	if g.isEvent() {
 		return p.writeEvent(g.trend.dataset, g.members, g.position)
 	}
 	for i, m := range g.members {
 		position := g.position + uint64(i)
-		if m.metric.folds() {
+		if m.metric.folds(g.meta) {
 			p.folder.add(m.metric, g.tags, m.value, g.time, position)
 		} else if err := p.writeEvent(m.metric.dataset, g.members[i:i+1], position); err != nil {
 			return err
@@ -157,7 +157,7 @@ func (p *Pipeline) endGroup() error {
 
 // single takes a sample of a custom metric.
 func (p *Pipeline) single(s *Sample, position uint64) error {
-	if s.Metric.folds() {
+	if s.Metric.folds(s.Meta) {
 		p.folder.add(s.Metric, s.Tags, s.Value, s.Time, position)
 		return nil
 	}

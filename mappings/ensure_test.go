@@ -34,7 +34,7 @@ func TestEnsure(t *testing.T) {
 		"foreign":      {templates: foreign, err: "k6-metrics was not made by k6es"},
 		"current, off": {templates: stored(t, mappings.Target{}, mappings.SchemaVersion), off: true},
 		"missing, off": {off: true, err: "k6-metrics is missing"},
-		"older, off":   {templates: stored(t, mappings.Target{}, 0), off: true, err: "k6-metrics is of version 0, older than this k6es (version 1)"},
+		"older, off":   {templates: stored(t, mappings.Target{}, 0), off: true, err: "k6-metrics is of version 0, older than this k6es (version 2)"},
 		"by hand, off": {templates: altered, off: true},
 		"foreign, off": {templates: foreign, off: true, err: "k6-metrics was not made by k6es"},
 	}

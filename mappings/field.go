@@ -31,9 +31,7 @@ type Family struct {
 	// Name makes the template's name, <prefix>-<name>; Pattern its indices, <prefix>-<pattern>.
 	Name, Pattern string
 	Description   string
-	// Sort lists the fields of the index sort, ascending; empty for none.
-	Sort   []string
-	Fields []Field
+	Fields        []Field
 }
 
 // Field is one field of a family's documents.

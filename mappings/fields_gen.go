@@ -3,10 +3,10 @@
 package mappings
 
 // SchemaVersion is the version of the fields; every template carries it.
-const SchemaVersion = 1
+const SchemaVersion = 2
 
 var families = []Family{
-	{Name: "metrics", Pattern: "metrics-*", Description: "One event (an HTTP request, the end of an iteration, …), or one second of a folded series.", Sort: []string{"event.dataset", "k6.name", "@timestamp"}, Fields: []Field{
+	{Name: "metrics", Pattern: "metrics-*", Description: "One event (an HTTP request, the end of an iteration, …), or one second of a folded series.", Fields: []Field{
 		{Name: "@timestamp", Type: "date", Index: true, Group: "Time and run", Description: "when the sample was taken; of a folded series, the first sample of its second", Example: "\"2026-11-22T12:43:56.567Z\""},
 		{Name: "event.dataset", Type: "keyword", Index: true, Group: "Time and run", Description: "kind of document: k6.http, k6.iteration, k6.group, k6.checks, k6.vus, k6.ws, k6.grpc, k6.browser or k6.custom", Example: "\"k6.http\""},
 		{Name: "event.outcome", Type: "keyword", Index: true, Group: "Time and run", Description: "success or failure, as k6 judged it", Example: "\"success\""},
@@ -52,7 +52,7 @@ var families = []Family{
 		{Name: "k6.iterations", Type: "double", Metric: "counter", Group: "Iterations, groups, checks and load", Description: "iterations that ended", Example: "1"},
 		{Name: "k6.iteration_duration", Type: "scaled_float", ScalingFactor: 1000, Unit: "ms", Metric: "trend", Index: true, Group: "Iterations, groups, checks and load", Description: "time of one iteration", Example: "1204.3"},
 		{Name: "k6.dropped_iterations", Type: "double", Metric: "counter", Group: "Iterations, groups, checks and load", Description: "iterations that could not start in time", Example: "3"},
-		{Name: "k6.group_duration", Type: "scaled_float", ScalingFactor: 1000, Unit: "ms", Metric: "trend", Group: "Iterations, groups, checks and load", Description: "time of one pass through a group", Example: "310.25"},
+		{Name: "k6.group_duration", Type: "scaled_float", ScalingFactor: 1000, Unit: "ms", Metric: "trend", Array: true, Group: "Iterations, groups, checks and load", Description: "time of one pass through a group; all passes of a second stand in one document", Example: "[310.25,298.4]"},
 		{Name: "k6.checks.passes", Type: "double", Group: "Iterations, groups, checks and load", Description: "checks that passed in this second", Example: "18"},
 		{Name: "k6.checks.fails", Type: "double", Group: "Iterations, groups, checks and load", Description: "checks that failed in this second", Example: "1"},
 		{Name: "k6.vus", Type: "double", Metric: "gauge", Group: "Iterations, groups, checks and load", Description: "active virtual users, the second's maximum", Example: "20"},
@@ -88,9 +88,9 @@ var families = []Family{
 		{Name: "k6.metric.last", Type: "double", Group: "Custom metrics", Description: "of a gauge: the second's last value", Example: "7"},
 		{Name: "k6.metric.min", Type: "double", Group: "Custom metrics", Description: "of a gauge: the second's smallest value", Example: "-2"},
 		{Name: "k6.metric.max", Type: "double", Group: "Custom metrics", Description: "of a gauge: the second's largest value", Example: "9"},
-		{Name: "k6.metric.value", Type: "double", Group: "Custom metrics", Description: "of a trend: one sample's value, a document each", Example: "17.25"},
+		{Name: "k6.metric.value", Type: "double", Array: true, Group: "Custom metrics", Description: "of a trend: the second's values", Example: "[17.25,16]"},
 	}},
-	{Name: "runs", Pattern: "runs", Description: "One test run.", Sort: []string{}, Fields: []Field{
+	{Name: "runs", Pattern: "runs", Description: "One test run.", Fields: []Field{
 		{Name: "@timestamp", Type: "date", Index: true, Group: "The run", Description: "when the run's first sample was taken", Example: "\"2026-11-22T12:43:56.567Z\""},
 		{Name: "event.dataset", Type: "keyword", Index: true, Group: "The run", Description: "always k6.run", Example: "\"k6.run\""},
 		{Name: "event.outcome", Type: "keyword", Index: true, Group: "The run", Description: "success or failure; absent while the run lasts", Example: "\"success\""},
@@ -159,7 +159,7 @@ var families = []Family{
 		{Name: "vcs.repository.url.full", Type: "keyword", Index: true, Group: "CI and git", Description: "address of the repository, without credentials", Example: "\"https://github.com/shop/api\""},
 		{Name: "vcs.repository.name", Type: "keyword", Index: true, Group: "CI and git", Description: "name of the repository", Example: "\"shop/api\""},
 	}},
-	{Name: "series", Pattern: "series", Description: "One metric of one run, about one thing, over the whole run; or the verdict on one threshold.", Sort: []string{}, Fields: []Field{
+	{Name: "series", Pattern: "series", Description: "One metric of one run, about one thing, over the whole run; or the verdict on one threshold.", Fields: []Field{
 		{Name: "@timestamp", Type: "date", Index: true, Group: "Run", Description: "when the run's first sample was taken", Example: "\"2026-11-22T12:43:56.567Z\""},
 		{Name: "event.dataset", Type: "keyword", Index: true, Group: "Run", Description: "k6.series or k6.threshold", Example: "\"k6.series\""},
 		{Name: "k6.run.id", Type: "keyword", Index: true, Group: "Run", Description: "id of the run", Example: "\"0193a1b2-7c3e-7000-8000-5a1d0c9e4f21\""},
@@ -199,7 +199,7 @@ var families = []Family{
 		{Name: "k6.threshold.evaluated", Type: "boolean", Index: true, Group: "Threshold", Description: "false with --no-thresholds", Example: "true"},
 		{Name: "k6.threshold.by", Type: "keyword", Index: true, Group: "Threshold", Description: "whose verdict it is: k6, or k6es where a file has none", Example: "\"k6\""},
 	}},
-	{Name: "comparisons", Pattern: "comparisons", Description: "One run, the contender, compared with earlier ones, its baseline.", Sort: []string{}, Fields: []Field{
+	{Name: "comparisons", Pattern: "comparisons", Description: "One run, the contender, compared with earlier ones, its baseline.", Fields: []Field{
 		{Name: "@timestamp", Type: "date", Index: true, Group: "The contender", Description: "when the contender's first sample was taken", Example: "\"2026-11-22T12:43:56.567Z\""},
 		{Name: "event.dataset", Type: "keyword", Index: true, Group: "The contender", Description: "always k6.comparison", Example: "\"k6.comparison\""},
 		{Name: "event.outcome", Type: "keyword", Index: true, Group: "The contender", Description: "failure when the contender is worse, unknown when nothing could be judged, else success", Example: "\"success\""},

@@ -112,12 +112,12 @@ func TestInstallIsIdempotent(t *testing.T) {
 	fake := &fakeServer{dataNodes: 1}
 	client := newFake(t, fake)
 	assert.Equal(t, "k6-metrics: missing", check(t, client, mappings.Options{}).String())
-	assert.Equal(t, "k6-metrics: would be installed (version 1)", install(t, client, mappings.Options{DryRun: true}))
+	assert.Equal(t, "k6-metrics: would be installed (version 2)", install(t, client, mappings.Options{DryRun: true}))
 	assert.Zero(t, fake.puts)
-	assert.Equal(t, "k6-metrics: installed (version 1)", install(t, client, mappings.Options{}))
-	assert.Equal(t, "k6-metrics: unchanged (version 1)", install(t, client, mappings.Options{Force: true}))
+	assert.Equal(t, "k6-metrics: installed (version 2)", install(t, client, mappings.Options{}))
+	assert.Equal(t, "k6-metrics: unchanged (version 2)", install(t, client, mappings.Options{Force: true}))
 	assert.Equal(t, len(mappings.Families()), fake.puts)
-	assert.Equal(t, "k6-metrics: current (version 1)", check(t, client, mappings.Options{}).String())
+	assert.Equal(t, "k6-metrics: current (version 2)", check(t, client, mappings.Options{}).String())
 	assert.JSONEq(t, string(metricsTemplate(t, "k6", mappings.Target{}).Body), string(fake.templates[metricsPath]))
 }
 
@@ -125,8 +125,8 @@ func TestInstallWithoutScaledFloat(t *testing.T) {
 	t.Parallel()
 	fake := &fakeServer{dataNodes: 1, noScaledFloat: true}
 	client := newFake(t, fake)
-	assert.Equal(t, "k6-metrics: installed (version 1)", install(t, client, mappings.Options{}))
-	assert.Equal(t, "k6-metrics: unchanged (version 1)", install(t, client, mappings.Options{}))
+	assert.Equal(t, "k6-metrics: installed (version 2)", install(t, client, mappings.Options{}))
+	assert.Equal(t, "k6-metrics: unchanged (version 2)", install(t, client, mappings.Options{}))
 	assert.JSONEq(t, string(metricsTemplate(t, "k6", mappings.Target{NoScaledFloat: true}).Body), string(fake.templates[metricsPath]))
 }
 
@@ -179,35 +179,35 @@ func TestWhatIsThereAlready(t *testing.T) {
 	}{
 		"older": {
 			stored(t, mappings.Target{}, 0),
-			"k6-metrics: version 0 is older than this k6es (version 1)",
-			"k6-metrics: upgraded from version 0 to 1", "k6-metrics: upgraded from version 0 to 1", false,
+			"k6-metrics: version 0 is older than this k6es (version 2)",
+			"k6-metrics: upgraded from version 0 to 2", "k6-metrics: upgraded from version 0 to 2", false,
 		},
 		"newer": {
 			stored(t, mappings.Target{}, 99),
-			"k6-metrics: version 99 is newer than this k6es (version 1)",
-			"k6-metrics: version 99 is newer than this k6es (version 1); left alone (--force replaces it)",
-			"k6-metrics: version 99 is newer than this k6es (version 1); replaced by version 1", true,
+			"k6-metrics: version 99 is newer than this k6es (version 2)",
+			"k6-metrics: version 99 is newer than this k6es (version 2); left alone (--force replaces it)",
+			"k6-metrics: version 99 is newer than this k6es (version 2); replaced by version 2", true,
 		},
 		"altered": {
 			altered,
 			"k6-metrics: altered by hand (template.settings.index.refresh_interval is 30s, not 5s)",
 			"k6-metrics: altered by hand (template.settings.index.refresh_interval is 30s, not 5s); left alone (--force replaces it)",
-			"k6-metrics: altered by hand (template.settings.index.refresh_interval is 30s, not 5s); replaced by version 1", false,
+			"k6-metrics: altered by hand (template.settings.index.refresh_interval is 30s, not 5s); replaced by version 2", false,
 		},
 		"foreign": {
 			map[string][]byte{metricsPath: []byte(`{"index_patterns":["k6-*"]}`)},
 			"k6-metrics: a template of this name was not made by k6es",
 			"k6-metrics: a template of this name was not made by k6es; left alone (--force replaces it)",
-			"k6-metrics: a template of this name was not made by k6es; replaced by version 1", false,
+			"k6-metrics: a template of this name was not made by k6es; replaced by version 2", false,
 		},
 		"legacy": {
 			stored(t, mappings.Target{Legacy: true}, mappings.SchemaVersion),
-			"k6-metrics: current (version 1)", "k6-metrics: unchanged (version 1)", "k6-metrics: unchanged (version 1)", true,
+			"k6-metrics: current (version 2)", "k6-metrics: unchanged (version 2)", "k6-metrics: unchanged (version 2)", true,
 		},
 		"older legacy": {
 			stored(t, mappings.Target{Legacy: true}, 0),
-			"k6-metrics: version 0 is older than this k6es (version 1)",
-			"k6-metrics: upgraded from version 0 to 1", "k6-metrics: upgraded from version 0 to 1", false,
+			"k6-metrics: version 0 is older than this k6es (version 2)",
+			"k6-metrics: upgraded from version 0 to 2", "k6-metrics: upgraded from version 0 to 2", false,
 		},
 	}
 	for name, test := range tests {
@@ -220,7 +220,7 @@ func TestWhatIsThereAlready(t *testing.T) {
 			assert.Equal(t, test.forced, strings.Replace(install(t, client, mappings.Options{DryRun: true, Force: true}), "would be ", "", 1))
 			assert.Equal(t, test.install, install(t, client, mappings.Options{}))
 			install(t, client, mappings.Options{Force: true})
-			assert.Equal(t, "k6-metrics: current (version 1)", check(t, client, mappings.Options{}).String())
+			assert.Equal(t, "k6-metrics: current (version 2)", check(t, client, mappings.Options{}).String())
 		})
 	}
 }

@@ -285,8 +285,8 @@ func TestRetention(t *testing.T) {
 			assert.Equal(t, "k6-metrics: unchanged, "+after+others, retain(t, client, mappings.Options{}, want))
 
 			// The template is as it should be, with the policy and without it being asked for.
-			assert.Equal(t, "k6-metrics: current (version 1)", check(t, client, mappings.Options{}).String())
-			assert.Equal(t, "k6-metrics: unchanged (version 1)", install(t, client, mappings.Options{Force: true}))
+			assert.Equal(t, "k6-metrics: current (version 2)", check(t, client, mappings.Options{}).String())
+			assert.Equal(t, "k6-metrics: unchanged (version 2)", install(t, client, mappings.Options{Force: true}))
 			if engine == mappings.ILM {
 				assert.Equal(t, metricsPolicy, at(t, fake.templates[metricsPath], "template", "settings", "index", "lifecycle", "name"))
 			} else {
@@ -409,11 +409,11 @@ func TestRetentionAndTheTemplate(t *testing.T) {
 
 	// An upgrade keeps the policy; a template that is not ours to change is named.
 	fake.templates = stored(t, mappings.Target{Lifecycle: metricsPolicy}, 0)
-	assert.Equal(t, "k6-metrics: upgraded from version 0 to 1", install(t, client, mappings.Options{}))
+	assert.Equal(t, "k6-metrics: upgraded from version 0 to 2", install(t, client, mappings.Options{}))
 	assert.True(t, checkRetention(t, client, &want).OK())
 	fake.templates = stored(t, mappings.Target{}, 99)
 	_, err := mappings.InstallRetention(t.Context(), client, mappings.Options{}, want)
-	assert.EqualError(t, err, "new indices will not be deleted: the template k6-metrics: version 99 is newer than this k6es (version 1); left alone (--force replaces it)")
+	assert.EqualError(t, err, "new indices will not be deleted: the template k6-metrics: version 99 is newer than this k6es (version 2); left alone (--force replaces it)")
 }
 
 func TestLinkedTemplate(t *testing.T) {
@@ -425,8 +425,8 @@ func TestLinkedTemplate(t *testing.T) {
 	assert.Equal(t, "k6-metrics: names no retention policy", check(t, client, opts).String())
 	assert.Equal(t, "k6-metrics: would be changed to name the retention policy mine", install(t, client, mappings.Options{Lifecycle: &policy, DryRun: true}))
 	assert.Equal(t, "k6-metrics: changed to name the retention policy mine", install(t, client, opts))
-	assert.Equal(t, "k6-metrics: unchanged (version 1)", install(t, client, opts))
-	assert.Equal(t, "k6-metrics: unchanged (version 1)", install(t, client, mappings.Options{}))
+	assert.Equal(t, "k6-metrics: unchanged (version 2)", install(t, client, opts))
+	assert.Equal(t, "k6-metrics: unchanged (version 2)", install(t, client, mappings.Options{}))
 	none := ""
 	assert.Equal(t, "k6-metrics: changed to name no retention policy", install(t, client, mappings.Options{Lifecycle: &none}))
 }

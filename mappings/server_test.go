@@ -41,15 +41,15 @@ func TestRealInstall(t *testing.T) {
 	servertest.Each(t, func(t *testing.T, url string) {
 		client, prefix := connect(t, url), servertest.Prefix(t, url)
 		opts := mappings.Options{Prefix: prefix}
-		assert.Equal(t, prefix+"-metrics: installed (version 1)", install(t, client, opts))
-		assert.Equal(t, prefix+"-metrics: unchanged (version 1)", install(t, client, opts))
+		assert.Equal(t, prefix+"-metrics: installed (version 2)", install(t, client, opts))
+		assert.Equal(t, prefix+"-metrics: unchanged (version 2)", install(t, client, opts))
 		assert.Equal(t, mappings.Current, check(t, client, opts).State)
 
 		replicas := 1
 		opts.Replicas = &replicas
 		assert.Equal(t, "template.settings.index.number_of_replicas is 0, not 1", check(t, client, opts).Difference)
 		opts.Force = true
-		assert.Contains(t, install(t, client, opts), "replaced by version 1")
+		assert.Contains(t, install(t, client, opts), "replaced by version 2")
 		assert.Equal(t, mappings.Current, check(t, client, opts).State)
 	})
 }
@@ -64,7 +64,7 @@ func TestRealUpgrade(t *testing.T) {
 		}
 		opts := mappings.Options{Prefix: prefix}
 		assert.Equal(t, mappings.Older, check(t, client, opts).State)
-		assert.Equal(t, prefix+"-metrics: upgraded from version 0 to 1", install(t, client, opts))
+		assert.Equal(t, prefix+"-metrics: upgraded from version 0 to 2", install(t, client, opts))
 		three := 3
 		opts.Replicas = &three
 		assert.Equal(t, mappings.Current, check(t, client, opts).State)

@@ -97,9 +97,6 @@ func (f Family) settings(target Target) object {
 		"refresh_interval":   "5s",
 		"mapping":            object{"total_fields": object{"limit": fieldLimit}},
 	}
-	if len(f.Sort) > 0 {
-		index["sort"] = object{"field": f.Sort}
-	}
 	if target.Lifecycle != "" && f.Name == Metrics {
 		index["lifecycle"] = object{"name": target.Lifecycle}
 	}

@@ -44,7 +44,6 @@ func TestComposableTemplate(t *testing.T) {
 	assert.InDelta(t, mappings.SchemaVersion, at(t, template.Body, "_meta", "k6es_version"), 0)
 	assert.InDelta(t, mappings.SchemaVersion, at(t, template.Body, "template", "mappings", "_meta", "k6es_version"), 0)
 	assert.Equal(t, false, at(t, template.Body, "template", "mappings", "dynamic"))
-	assert.Equal(t, []any{"event.dataset", "k6.name", "@timestamp"}, at(t, template.Body, "template", "settings", "index", "sort", "field"))
 
 	properties := []string{"template", "mappings", "properties"}
 	field := func(path ...string) any { return at(t, template.Body, append(properties, path...)...) }

@@ -46,7 +46,7 @@ func goSource(version int, families []mappings.Family) ([]byte, error) {
 	fmt.Fprint(&b, "// SchemaVersion is the version of the fields; every template carries it.\n")
 	fmt.Fprintf(&b, "const SchemaVersion = %d\n\nvar families = []Family{\n", version)
 	for _, f := range families {
-		fmt.Fprintf(&b, "{Name: %q, Pattern: %q, Description: %q, Sort: %#v, Fields: []Field{\n", f.Name, f.Pattern, f.Description, f.Sort)
+		fmt.Fprintf(&b, "{Name: %q, Pattern: %q, Description: %q, Fields: []Field{\n", f.Name, f.Pattern, f.Description)
 		for _, field := range f.Fields {
 			b.WriteString(goField(field) + ",\n")
 		}

@@ -19,7 +19,6 @@ type schema struct {
 
 type family struct {
 	Name, Pattern, Description string
-	Sort                       []string
 	Groups                     []group
 }
 
@@ -61,7 +60,7 @@ func readSchema(path string) (version int, families []mappings.Family, err error
 }
 
 func (f family) build() (mappings.Family, error) {
-	built := mappings.Family{Name: f.Name, Pattern: f.Pattern, Description: f.Description, Sort: f.Sort}
+	built := mappings.Family{Name: f.Name, Pattern: f.Pattern, Description: f.Description}
 	seen := map[string]bool{}
 	for _, group := range f.Groups {
 		for _, field := range group.Fields {
@@ -70,11 +69,6 @@ func (f family) build() (mappings.Family, error) {
 			}
 			seen[field.Name] = true
 			built.Fields = append(built.Fields, field.build(group.Title))
-		}
-	}
-	for _, name := range f.Sort {
-		if !seen[name] {
-			return built, fmt.Errorf("sort: no field %s", name)
 		}
 	}
 	return built, nil
