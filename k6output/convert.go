@@ -10,22 +10,29 @@ import (
 // metric, so both are looked up by pointer. It is not safe for concurrent use.
 type converter struct {
 	registry *ingest.Registry
-	metrics  map[*metrics.Metric]*ingest.Metric
+	metrics  map[*metrics.Metric]*knownMetric
 	tags     *ingest.TagTable[*metrics.TagSet]
 
-	// what the last sample had: its neighbour mostly has the same
-	lastMetric *metrics.Metric
-	metric     *ingest.Metric
-	lastTags   *metrics.TagSet
-	tagSet     *ingest.TagSet
-	meta       *ingest.Meta
+	// what the last sample had: its neighbour mostly has the same tags and metadata
+	metric   *knownMetric
+	lastTags *metrics.TagSet
+	tagSet   *ingest.TagSet
+	meta     *ingest.Meta
+}
+
+// knownMetric is a metric in k6's form and in ours.
+type knownMetric struct {
+	k6   *metrics.Metric
+	ours *ingest.Metric
+	next *knownMetric // that of the sample that came behind the last one of this metric: mostly it comes again
 }
 
 func newConverter(registry *ingest.Registry) *converter {
 	return &converter{
 		registry: registry,
-		metrics:  map[*metrics.Metric]*ingest.Metric{},
+		metrics:  map[*metrics.Metric]*knownMetric{},
 		tags:     ingest.NewTagTable[*metrics.TagSet](),
+		metric:   &knownMetric{},
 	}
 }
 
@@ -33,10 +40,7 @@ func newConverter(registry *ingest.Registry) *converter {
 func (c *converter) convert(in *metrics.Sample, out *ingest.Sample) {
 	out.Time = in.Time.UnixNano()
 	out.Value = in.Value
-	if in.Metric != c.lastMetric {
-		c.lastMetric, c.metric = in.Metric, c.metricOf(in.Metric)
-	}
-	out.Metric = c.metric
+	out.Metric = c.metricOf(in.Metric)
 	if in.Tags != c.lastTags || c.tagSet == nil {
 		c.lastTags, c.tagSet = in.Tags, c.tagsOf(in.Tags)
 	}
@@ -48,12 +52,17 @@ func (c *converter) convert(in *metrics.Sample, out *ingest.Sample) {
 }
 
 func (c *converter) metricOf(in *metrics.Metric) *ingest.Metric {
-	if known, ok := c.metrics[in]; ok {
-		return known
+	if next := c.metric.next; next != nil && next.k6 == in {
+		c.metric = next
+		return next.ours
 	}
-	metric := c.registry.Define(in.Name, typeOf(in.Type))
-	c.metrics[in] = metric
-	return metric
+	known, ok := c.metrics[in]
+	if !ok {
+		known = &knownMetric{k6: in, ours: c.registry.Define(in.Name, typeOf(in.Type))}
+		c.metrics[in] = known
+	}
+	c.metric.next, c.metric = known, known
+	return known.ours
 }
 
 func typeOf(t metrics.MetricType) ingest.MetricType {

@@ -32,6 +32,7 @@ import (
 	"github.com/k6es/k6es/ingest"
 	"github.com/k6es/k6es/ingest/spool"
 	"github.com/k6es/k6es/mappings"
+	"github.com/k6es/k6es/notify"
 	"github.com/k6es/k6es/runs"
 	"github.com/k6es/k6es/runs/ci"
 )
@@ -64,6 +65,7 @@ type Output struct {
 	writer   *ingest.Writer
 	pipeline *ingest.Pipeline
 	convert  *converter
+	sample   ingest.Sample // that is being handed on; for the worker alone
 	recorder *runs.Recorder
 	store    *runs.Store
 	prepared atomic.Bool     // the templates are there
@@ -74,7 +76,9 @@ type Output struct {
 	final    bool       // its last version was, or is being, kept; under keeping
 	unusable int64      // samples whose value is no number
 
-	dashboard string // link to the run in Kibana, at its end; empty: not known
+	dashboard string         // link to the run in Kibana, at its end; empty: not known
+	ended     *runs.Snapshot // what was recorded at the end; nil before, and where there was nothing
+	notifier  *notify.Notifier
 
 	away error // why the server did not answer at the start; nil if it did
 
@@ -102,12 +106,16 @@ func New(params output.Params) (output.Output, error) {
 	if err != nil {
 		return nil, errext.WithExitCodeIfNone(err, exitcodes.InvalidConfig)
 	}
+	notifier, err := notify.New(cfg.Notifications())
+	if err != nil {
+		return nil, errext.WithExitCodeIfNone(err, exitcodes.InvalidConfig)
+	}
 	run, err := newRun(cfg, params)
 	if err != nil {
 		return nil, errext.WithExitCodeIfNone(err, exitcodes.InvalidConfig)
 	}
 	o := &Output{
-		config: cfg, params: params, run: run, client: client, queue: newQueue(cfg.LiveQueue()),
+		config: cfg, params: params, run: run, client: client, notifier: notifier, queue: newQueue(cfg.LiveQueue()),
 		log:     params.Logger.WithField("output", params.OutputType),
 		beating: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
 	}
@@ -239,8 +247,10 @@ func (o *Output) work() {
 		case <-o.queue.signal:
 			o.process()
 		case <-ticker.C:
+			o.process()
 			o.note(o.writer.Flush())
 		case <-heart.C:
+			o.process()
 			if o.beat() {
 				heart.Reset(runs.Heartbeat)
 			}
@@ -255,23 +265,34 @@ func (o *Output) work() {
 }
 
 func (o *Output) process() {
-	var sample ingest.Sample
 	for _, batch := range o.queue.take() {
 		for _, container := range batch {
+			if single, ok := container.(metrics.Sample); ok {
+				o.take(&single)
+				continue
+			}
 			samples := container.GetSamples()
 			for i := range samples {
-				o.convert.convert(&samples[i], &sample)
-				if !o.note(o.pipeline.Add(&sample)) {
-					o.recorder.Add(&sample)
-				}
+				o.take(&samples[i])
 			}
 		}
+	}
+}
+
+// take hands a sample on to all that make something of it.
+func (o *Output) take(in *metrics.Sample) {
+	o.convert.convert(in, &o.sample)
+	if !o.note(o.pipeline.Add(&o.sample)) {
+		o.recorder.Add(&o.sample)
 	}
 }
 
 // note counts samples that cannot be stored, and tells whether this was one. Errors of the writer are
 // told by the writer itself.
 func (o *Output) note(err error) (unusable bool) {
+	if err == nil { // the usual: what follows allocates
+		return false
+	}
 	var notFinite *ingest.NotFiniteError
 	if !errors.As(err, &notFinite) {
 		return false
@@ -301,7 +322,7 @@ func (o *Output) StopWithTestError(testErr error) error {
 const lateness = 3 * time.Second
 
 func (o *Output) finishInTime(testErr error) {
-	finished := make(chan struct{})
+	begun, finished := time.Now(), make(chan struct{})
 	go func() {
 		defer close(finished)
 		o.finish(testErr)
@@ -310,6 +331,7 @@ func (o *Output) finishInTime(testErr error) {
 	defer timer.Stop()
 	select {
 	case <-finished:
+		o.notify(begun.Add(o.config.StopTimeout))
 	case <-timer.C:
 		o.log.Warnf("the run's end took longer than %s: what became of the last documents is not known. Does the disk of the spool hang?",
 			o.config.StopTimeout+lateness)

@@ -1,9 +1,12 @@
 package k6output
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -127,6 +130,30 @@ func TestRejectedDocumentsAreCounted(t *testing.T) {
 	report := lines(hook)[len(lines(hook))-1]
 	assert.Regexp(t, `^warning: 6 samples in 2 documents, 0 delivered \(.* sent\); 2 documents rejected \(kept in .*/rejects\)$`, report)
 	assert.FileExists(t, o.rejects.Path)
+}
+
+// Two k6 processes of one run, started in one folder, keep what was refused in one file: each all of its own.
+func TestRejectedDocumentsOfTwoInstances(t *testing.T) {
+	t.Parallel()
+	server, samples := newCluster(t), newRunSamples()
+	server.Judge(func(ingesttest.Document) *ingesttest.ItemError {
+		return &ingesttest.ItemError{Status: http.StatusBadRequest, Type: "mapper_parsing_exception", Reason: "no"}
+	})
+	file := filepath.Join(t.TempDir(), "rejects")
+	kept := func() int {
+		content, _ := os.ReadFile(file)
+		return strings.Count(string(content), "mapper_parsing_exception")
+	}
+	var instances []*Output
+	for i := range 2 {
+		o, _ := newOutput(t, server.url+",flush-period=20ms,rejects-file="+file)
+		require.NoError(t, o.Start())
+		instances = append(instances, o)
+		o.AddMetricSamples([]metrics.SampleContainer{samples.request(0), samples.request(time.Second)})
+		require.Eventually(t, func() bool { return kept() == i+1 }, 30*time.Second, 10*time.Millisecond, "the first is kept, the last is open")
+	}
+	require.NoError(t, errors.Join(instances[0].Stop(), instances[1].Stop()))
+	assert.Equal(t, 4, kept())
 }
 
 func TestServerThatIsDownDoesNotHinderTheRun(t *testing.T) {

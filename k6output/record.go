@@ -252,6 +252,7 @@ func (o *Output) finalRecord(ctx context.Context, testErr error) error {
 		return err
 	}
 	part := snapshot.Part()
+	o.ended = snapshot
 	o.dashboard = o.config.Links().Dashboard(kibana.RunDashboard, runs.DashboardState(o.run.ID, part.Start, part.End))
 	select {
 	case o.beating <- struct{}{}:

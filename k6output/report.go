@@ -45,15 +45,16 @@ func (o *Output) report(closed, recorded, kept error) {
 		}
 	}
 	o.reportCaps()
-	defer o.reportDashboard()
 	sent := humanize.Bytes(uint64(stats.Bytes))
 	if len(troubles) == 0 && stats.Spooled == 0 && !runSpooled {
 		o.log.Infof("%s, all delivered (%s sent)", counts, sent)
+		o.reportDashboard()
 		return
 	}
 	text := fmt.Sprintf("%s, %s delivered (%s sent)", counts, humanize.Comma(stats.Delivered()), sent)
 	o.log.Warn(strings.Join(append([]string{text}, troubles...), "; "))
-	o.reportSpool(stats.Spooled, runSpooled)
+	o.reportDashboard()
+	o.reportSpool(stats.Spooled, runSpooled) // last: it is what is to be done
 }
 
 func (o *Output) closeSpool() error {

@@ -78,7 +78,11 @@ type Snapshot struct {
 	part    Part
 	spooled int64 // documents that part counts as undelivered, for now
 	writes  []*seriesWrite
+	stored  *Document // as Record wrote it
 }
+
+// Stored is the run's document as Record wrote it, with the parts of all instances; nil where it did not.
+func (s *Snapshot) Stored() *Document { return s.stored }
 
 // Part is the instance's part of the run's document.
 func (s *Snapshot) Part() Part { return s.part }
@@ -222,5 +226,6 @@ func (s *Store) record(ctx context.Context, snapshot *Snapshot) error {
 	if err != nil {
 		return err
 	}
+	snapshot.stored = d
 	return s.saveThresholds(ctx, d)
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/k6es/k6es/elastic"
@@ -23,6 +24,10 @@ type Store struct {
 	Client Client
 	Prefix string // index prefix
 	Now    func() time.Time
+
+	// alone has the version of each series in which no other instance has a part, as this Store wrote it last:
+	// unless somebody comes, the next heartbeat need not read it.
+	alone sync.Map // seriesOwner → version
 }
 
 func (s *Store) runsIndex() string    { return s.Prefix + "-runs" }
@@ -210,11 +215,23 @@ type seriesWrite struct {
 	id      string
 	doc     *SeriesDocument
 	part    SeriesPart
-	version *version // of the document that was read; nil if there was none
+	version *version // of the document that is there; nil if none is known
+	shared  bool     // other instances have a part in it
 }
+
+// seriesOwner is an instance, and a series that it has a part in.
+type seriesOwner struct{ id, instance string }
+
+func (w *seriesWrite) owner() seriesOwner { return seriesOwner{w.id, w.part.Instance} }
 
 // saveSeries writes parts of series. Those that others wrote too are read, merged and written again.
 func (s *Store) saveSeries(ctx context.Context, writes []*seriesWrite) error {
+	for _, w := range writes {
+		if known, ok := s.alone.Load(w.owner()); ok {
+			v := known.(version) //nolint:forcetypeassert,revive // nothing else is put in
+			w.version = &v
+		}
+	}
 	for batch := range slices.Chunk(writes, seriesBatch) {
 		for range maxConflicts {
 			conflicts, err := s.bulkSeries(ctx, batch)
@@ -236,12 +253,13 @@ func (s *Store) saveSeries(ctx context.Context, writes []*seriesWrite) error {
 }
 
 func (s *Store) bulkPath() string {
-	return "/" + s.seriesIndex() + "/_bulk?refresh=true&filter_path=items.*.status,items.*.error.reason"
+	return "/" + s.seriesIndex() + "/_bulk?refresh=true&filter_path=items.*.status,items.*._seq_no,items.*._primary_term,items.*.error.reason"
 }
 
 // bulkAnswer is the server's word on each document of a bulk request, in order, by its action.
 type bulkAnswer struct {
 	Items []map[string]struct {
+		version
 		Status int `json:"status"`
 		Error  struct {
 			Reason string `json:"reason"`
@@ -284,10 +302,21 @@ func (s *Store) bulkSeries(ctx context.Context, batch []*seriesWrite) ([]*series
 			case result.Status >= http.StatusMultipleChoices:
 				what := fmt.Sprintf("the series %s of %s", batch[i].doc.K6.Series.Key, batch[i].doc.K6.Metric.Name)
 				return nil, &refusedError{what, result.Status, elastic.Explain(result.Error.Reason)}
+			default:
+				s.remember(batch[i], result.version)
 			}
 		}
 	}
 	return conflicts, nil
+}
+
+// remember notes which version of a series was written, if it may be written the next time without being read.
+func (s *Store) remember(w *seriesWrite, written version) {
+	if w.shared || written.PrimaryTerm == 0 { // a term counts from 1: the answer does not tell
+		s.alone.Delete(w.owner())
+		return
+	}
+	s.alone.Store(w.owner(), written)
 }
 
 func (w *seriesWrite) action() map[string]any {
@@ -327,9 +356,11 @@ func (s *Store) mergeStored(ctx context.Context, batch []*seriesWrite) error {
 		if err != nil {
 			return err
 		}
-		if err := w.doc.fill(replacePart(parts, w.part)); err != nil {
+		parts = replacePart(parts, w.part)
+		if err := w.doc.fill(parts); err != nil {
 			return err
 		}
+		w.shared = len(parts) > 1
 		w.version = &stored.version
 	}
 	return nil

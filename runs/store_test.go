@@ -328,3 +328,44 @@ func TestSeriesThatTheServerRefuses(t *testing.T) {
 	snapshot.writes = append(snapshot.writes, snapshot.writes[0])
 	assert.ErrorContains(t, store.Record(t.Context(), snapshot), "speaks of 1 documents instead of 2")
 }
+
+// Who is alone in a run does not read its series at each heartbeat; who is not loses nothing that others wrote.
+func TestHeartbeatsReadOnlyWhatOthersMayHaveWritten(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, servertest.URL(t, servertest.FirstClass), morning)
+	metric := ingest.NewRegistry().Lookup([]byte("http_reqs"))
+	instance := func(id uint64) (beat func() (reads int)) {
+		r, read := NewRecorder(Facts{ID: "run", Test: "t", Name: "n"}, id, nil), 0
+		own := store.through(func(ctx context.Context, method, path string, in, out any) error {
+			if strings.Contains(path, "_mget") {
+				read++
+			}
+			return store.Client.JSON(ctx, method, path, in, out)
+		})
+		return func() int {
+			r.Add(&ingest.Sample{Time: morning.UnixNano(), Value: 1, Metric: metric, Tags: ingest.NewTagSet(nil)})
+			snapshot, err := r.Snapshot(Outcome{Status: Running}, false, morning)
+			require.NoError(t, err)
+			before := read
+			require.NoError(t, own.Record(t.Context(), snapshot))
+			return read - before
+		}
+	}
+	requests := func() float64 {
+		all, err := store.LoadSeries(t.Context(), "run", SeriesFilter{})
+		require.NoError(t, err)
+		require.Len(t, all, 1)
+		return all[0].K6.Series.Sum
+	}
+	first, second := instance(1), instance(2)
+	assert.Zero(t, first())
+	assert.Zero(t, first())
+	assert.Equal(t, 2.0, requests())
+	assert.Equal(t, 1, second(), "the series is there")
+	assert.Equal(t, 3.0, requests())
+	assert.Equal(t, 1, first(), "somebody has changed it")
+	assert.Equal(t, 4.0, requests())
+	assert.Equal(t, 1, second(), "two have a part in it")
+	assert.Equal(t, 1, first(), "two have a part in it")
+	assert.Equal(t, 6.0, requests())
+}

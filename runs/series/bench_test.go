@@ -1,30 +1,51 @@
 package series
 
 import (
+	"bytes"
+	"errors"
+	"io"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/k6es/k6es/ingest"
+	"github.com/k6es/k6es/scripts/bench/workload"
+	"github.com/k6es/k6es/scripts/bench/yardstick"
 )
 
-// The budget is 100 ns a sample, whichever of its keys are counted.
+func BenchmarkYardstick(b *testing.B) { yardstick.Benchmark(b) }
+
+// Budget: 1,200 ns for each HTTP request, with its checks, iterations and groups, and no allocations once all
+// series are known.
 func BenchmarkAdd(b *testing.B) {
-	registry := ingest.NewRegistry()
-	names := []string{"http_reqs", "http_req_duration", "http_req_blocked", "http_req_connecting", "http_req_tls_handshaking",
-		"http_req_sending", "http_req_waiting", "http_req_receiving", "http_req_failed"}
-	var samples []ingest.Sample
-	for i := range 2000 {
-		tags := ingest.NewTagSet([]ingest.Tag{{Key: "scenario", Value: "browse"}, {Key: "group", Value: "::home"}, {Key: "method", Value: "GET"},
-			{Key: "name", Value: string(rune('a' + i%20))}, {Key: "status", Value: "200"}})
-		if i >= 20 {
-			tags = samples[(i%20)*9].Tags
-		}
-		for j, name := range names {
-			samples = append(samples, ingest.Sample{Time: int64(i) * 50e6, Value: float64(i*j%997) / 7, Metric: registry.Lookup([]byte(name)), Tags: tags})
+	samples, requests := load(b)
+	c := NewCollector(nil)
+	add := func() {
+		for i := range samples {
+			c.Add(&samples[i])
 		}
 	}
-	c := NewCollector(nil)
+	add()
 	b.ReportAllocs()
-	for i := 0; b.Loop(); i++ {
-		c.Add(&samples[i%len(samples)])
+	for b.Loop() {
+		add()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*requests), "ns/request")
+}
+
+// load is a run that is made up.
+func load(tb testing.TB) (samples []ingest.Sample, requests int) {
+	var text bytes.Buffer
+	written, err := workload.Workload{Seed: 1, Requests: 2000}.Write(&text)
+	require.NoError(tb, err)
+	reader := ingest.NewJSONReader(&text, "load", ingest.NewRegistry())
+	for {
+		var s ingest.Sample
+		err := reader.Read(&s)
+		if errors.Is(err, io.EOF) {
+			return samples, int(written.Requests)
+		}
+		require.NoError(tb, err)
+		samples = append(samples, s)
 	}
 }

@@ -82,11 +82,11 @@ type Submetric struct {
 const (
 	// MaxSeries bounds the series of a run. When there would be more, the smallest are merged into
 	// one of scope Other. Most have few values and take about 1.5 KiB; a trend with very many takes up
-	// to 15 KiB, since values from a microsecond to a quarter of an hour fall into 2,100 buckets.
+	// to 9 KiB, since values from a microsecond to a quarter of an hour fall into 2,100 buckets.
 	MaxSeries = 10_000
 	// maxSectioned bounds, for each metric, the requests that keep their distribution by sections of
-	// time. When there would be more, those with the fewest samples give it up. A busy one takes 100 to
-	// 250 KiB (log-normal times, σ 0.5 to 1).
+	// time. When there would be more, those with the fewest samples give it up. A busy one takes 70 to
+	// 130 KiB (log-normal times, σ 0.5 to 1).
 	maxSectioned = 500
 	// mergedAtOnce is the share of series that is merged when there are too many.
 	mergedAtOnce = 5 // one in five

@@ -176,39 +176,40 @@ func (s *Sketch) UnmarshalJSON(text []byte) error {
 // bins are a sketch while it is filled: without what DDSketch computes anew for each value and key.
 type bins struct {
 	zeros    float64
-	positive *store.BufferedPaginatedStore
-	negative *store.BufferedPaginatedStore // nil until there is a negative value
+	positive *counts // nil until there is a value, as most sections of most series have none
+	negative *counts
 }
 
 func (b *bins) add(p point) {
 	switch {
 	case p.sign > 0:
 		if b.positive == nil {
-			b.positive = store.NewBufferedPaginatedStore()
+			b.positive = &counts{}
 		}
-		b.positive.Add(p.index)
+		b.positive.add(p.index)
 	case p.sign < 0:
 		if b.negative == nil {
-			b.negative = store.NewBufferedPaginatedStore()
+			b.negative = &counts{}
 		}
-		b.negative.Add(p.index)
+		b.negative.add(p.index)
 	default:
 		b.zeros++
 	}
 }
 
+// merge takes over what another one holds, which is of no use then.
 func (b *bins) merge(other *bins) {
 	b.zeros += other.zeros
-	b.positive = mergeStores(b.positive, other.positive)
-	b.negative = mergeStores(b.negative, other.negative)
+	b.positive = mergeCounts(b.positive, other.positive)
+	b.negative = mergeCounts(b.negative, other.negative)
 }
 
-func mergeStores(a, b *store.BufferedPaginatedStore) *store.BufferedPaginatedStore {
+func mergeCounts(a, b *counts) *counts {
 	if a == nil {
 		return b
 	}
 	if b != nil {
-		a.MergeWith(b)
+		b.each(a.addMany)
 	}
 	return a
 }
@@ -222,10 +223,10 @@ func (b *bins) into(s *Sketch) error {
 		s.dd = newDDSketch()
 	}
 	if b.positive != nil {
-		s.dd.GetPositiveValueStore().MergeWith(b.positive)
+		b.positive.each(s.dd.GetPositiveValueStore().AddWithCount)
 	}
 	if b.negative != nil {
-		s.dd.GetNegativeValueStore().MergeWith(b.negative)
+		b.negative.each(s.dd.GetNegativeValueStore().AddWithCount)
 	}
 	if b.zeros == 0 {
 		return nil
