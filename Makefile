@@ -10,21 +10,23 @@ ALL_SERVERS ?= $(SERVERS) es-7.17.29 opensearch-1.3.20
 IF_JAVA     ?= es-9.5.3,opensearch-3.6.0
 FUZZTIME    ?= 30s
 BENCHCOUNT  ?= 6
+EXPERIMENT  ?= upload
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS      = -s -w -X github.com/k6es/k6es/config.version=$(VERSION)
 WITH         = go run ./scripts/servers run
 VULN         = go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
 VULNDB      ?= https://vuln.go.dev
+BENCH        = go test -run '^$$' -bench . -benchmem -count $(BENCHCOUNT) ./ingest ./ingest/spool ./k6output ./runs/series ./cmd
 LINT         = go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(shell sed -n '1s/^# *//p' .golangci.yml)
 
 # The race detector needs a C compiler.
 RACE := $(if $(shell command -v gcc || command -v clang),-race)
-TEST  = go test $(RACE) -shuffle=on -timeout 40m
+TEST  = go test $(RACE) -shuffle=on -timeout $(if $(K6ES_LONG),3h,40m)
 
-.PHONY: help build demo test test-all unit generate check lint vuln bench fuzz clean need-go bench-compare
+.PHONY: help build demo test test-all unit generate check lint vuln bench bench-commit bench-e2e fuzz clean need-go bench-compare
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: need-go ## build bin/k6es and bin/k6, a k6 with the output
 	go build -ldflags '$(LDFLAGS)' -o bin/ ./cmd/k6es ./cmd/k6
@@ -62,8 +64,22 @@ vuln: need-go ## known vulnerabilities in what is used; VULNDB=file:///… takes
 	  echo "$$out" >&2; echo 'NOT CHECKED FOR VULNERABILITIES: there is no database at $(VULNDB); name another one in VULNDB' >&2; \
 	else echo "$$out" >&2; exit 1; fi
 
-bench: need-go ## benchmarks, into bench.txt for benchstat
-	go test -run '^$$' -bench . -benchmem -count $(BENCHCOUNT) ./ingest ./ingest/spool ./k6output ./runs/series ./cmd | tee bench.txt
+bench: need-go ## benchmarks, into bench.txt for benchstat, held against their budgets and the committed results
+	$(BENCH) | tee bench.txt
+	go run ./scripts/bench/micro bench.txt
+
+bench-commit: need-go ## make the committed results anew, on a machine that does nothing else
+	$(BENCH) | tee scripts/bench/micro/committed.txt
+	go run ./scripts/bench/micro scripts/bench/micro/committed.txt
+
+bench-e2e: need-go ## EXPERIMENT (upload) on a real server: speed, processor time, wire, disk; into docs/performance.md
+	go build -ldflags '$(LDFLAGS)' -o bin/ ./cmd/k6es ./cmd/k6
+	go build -o bin/bench ./scripts/bench
+	mkdir -p scripts/bench/results
+	$(WITH) --heap 1g --jit es-oss-7.10.2 -- bin/bench $(EXPERIMENT) --results scripts/bench/results
+	@if [ -e scripts/bench/results/scale.json ]; then \
+	  go run -C scripts/bench/plot . ../results/scale.json ../../../docs/images/scale.png; fi
+	go run ./scripts/bench docs
 
 bench-compare: need-go ## the long form of the comparison's operating characteristics
 	K6ES_COMPARE_TRIALS=$(or $(TRIALS),400) go test -count=1 -timeout 30m -run OperatingCharacteristics -v ./runs/compare

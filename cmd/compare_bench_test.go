@@ -10,7 +10,10 @@ import (
 
 	"github.com/k6es/k6es/cmd"
 	"github.com/k6es/k6es/ingest"
+	"github.com/k6es/k6es/scripts/bench/yardstick"
 )
+
+func BenchmarkYardstick(b *testing.B) { yardstick.Benchmark(b) }
 
 // BenchmarkCompareFiles compares two JSON files of about 200 MB, and for comparison only reads them: compare
 // is to be as fast as the reader.

@@ -2,13 +2,10 @@ package cmd
 
 import (
 	"fmt"
-	"io"
 	"path/filepath"
-	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/cheggaaa/pb/v3"
 	"github.com/dustin/go-humanize"
 
 	"github.com/k6es/k6es/ingest"
@@ -77,32 +74,9 @@ func (l *load) plainProgress() {
 	fmt.Fprintf(l.env.Err, "%s: %s\n", displayName(l.source.Name), l.facts(", "))
 }
 
-const barTemplate = `{{ string . "name" }} {{ bar . " " "█" "▌" " " " " }}{{ percent . "%3.0f %%" }}  {{ string . "facts" }}`
-
-// longestName is how much of a file's name stands before the bar, in runes, so that 80 columns hold it.
-const longestName = 18
-
 func (l *load) barProgress() (show, finish func()) {
-	template := barTemplate
-	if l.source.Size == 0 {
-		template = `{{ string . "name" }}  {{ string . "facts" }}`
-	}
-	bar := l.env.newBar(template, filepath.Base(displayName(l.source.Name)), l.source.Size)
-	return func() { bar.Set("facts", l.facts("  ")).SetCurrent(l.settledBytes()) }, func() { bar.Finish() }
-}
-
-// newBar starts a bar below the messages.
-func (env Env) newBar(template, title string, total int64) *pb.ProgressBar {
-	name := []rune(title)
-	if len(name) > longestName {
-		name = append(name[:longestName-1], '…')
-	}
-	bar := pb.New64(total).SetTemplateString(template).SetRefreshRate(terminalPeriod)
-	bar.Set("name", string(name)).Set("facts", "").Set(pb.Terminal, true).Set(pb.CleanOnFinish, true)
-	if messages, ok := env.Err.(*aboveBar); ok {
-		bar.SetWriter(messages.bar())
-	}
-	return bar.Start()
+	bar := l.env.newBar(filepath.Base(displayName(l.source.Name)), l.source.Size)
+	return func() { bar.draw(l.settledBytes(), l.facts("  ")) }, bar.wipe
 }
 
 // facts are bytes, documents, rate, and how long it will still take.
@@ -150,31 +124,4 @@ func displayName(file string) string {
 		return "stdin"
 	}
 	return terminal.Escape(file)
-}
-
-// aboveBar lets messages stand above a moving bar: each wipes the bar, which draws itself again below.
-type aboveBar struct {
-	mu sync.Mutex
-	w  io.Writer
-}
-
-// Write writes a message.
-func (a *aboveBar) Write(message []byte) (int, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if _, err := io.WriteString(a.w, "\r\x1b[K"); err != nil {
-		return 0, err
-	}
-	return a.w.Write(message)
-}
-
-// bar is the writer of the bar itself.
-func (a *aboveBar) bar() io.Writer { return barWriter{a} }
-
-type barWriter struct{ *aboveBar }
-
-func (b barWriter) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.w.Write(p)
 }

@@ -40,8 +40,8 @@ func NewRoot(env Env) *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError("%w. %s", err, flagHint(cmd, err))
 	})
-	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages ", ".FlagUsagesWrapped 80 "))
-	root.AddCommand(newSetup(env), newUpload(env), newCompare(env), newExport(env), newOptions(env), newRuns(env), newDashboards(env), newReplay(env), newDoctor(env))
+	root.SetUsageFunc(usage)
+	root.AddCommand(newSetup(env), newUpload(env), newCompare(env), newExport(env), newOptions(env), newRuns(env), newLogs(env), newDashboards(env), newReplay(env), newDoctor(env))
 	return root
 }
 

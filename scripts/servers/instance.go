@@ -32,6 +32,7 @@ const (
 type startOptions struct {
 	heap string // in Java's notation, such as 512m
 	port int    // 0 takes a free one
+	jit  bool   // with the optimising compiler, as in production; else it is quick to start
 }
 
 // instance is a server that was started, with configuration, data and logs of its own. It is
@@ -102,7 +103,7 @@ func (h home) newInstance(f fetched, opts startOptions, detached bool) (inst *in
 	if err := linkTree(f.dir, inst.home()); err != nil {
 		return nil, err
 	}
-	if err := inst.configure(f, opts.heap); err != nil {
+	if err := inst.configure(f, opts); err != nil {
 		return nil, err
 	}
 	return inst, inst.record()
@@ -150,7 +151,7 @@ func copyFile(from, to string) (err error) {
 }
 
 // configure writes the configuration and hands the folders that the server writes to over to it.
-func (i *instance) configure(f fetched, heap string) error {
+func (i *instance) configure(f fetched, opts startOptions) error {
 	ports, err := freePorts(2)
 	if err != nil {
 		return err
@@ -174,8 +175,10 @@ func (i *instance) configure(f fetched, heap string) error {
 		}
 		lines = append(lines, securitySettings(f.Kind)...)
 	}
-	// These servers live for minutes, in which the optimising compiler costs far more than it gives.
-	jvm := fmt.Sprintf("-Xms%s\n-Xmx%s\n-XX:TieredStopAtLevel=1\n", heap, heap)
+	jvm := fmt.Sprintf("-Xms%s\n-Xmx%s\n", opts.heap, opts.heap)
+	if !opts.jit { // a server of tests lives for minutes, in which that compiler costs far more than it gives
+		jvm += "-XX:TieredStopAtLevel=1\n"
+	}
 	files := map[string]string{
 		filepath.Join(config, i.Kind.Program+".yml"):           strings.Join(lines, "\n") + "\n",
 		filepath.Join(config, "jvm.options.d", "k6es.options"): jvm,

@@ -18,6 +18,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // The kernel ties a child's death signal to the thread that started it, so the main goroutine,
@@ -131,9 +132,14 @@ address in ELASTICSEARCH_URL. A server that wants a login has …_CA, …_USER a
 			return run(cmd.Context(), home, servers, opts, args[dash:], progress)
 		},
 	}
-	cmd.Flags().StringVar(&opts.heap, "heap", defaultHeap, "Java heap of each server")
+	opts.addFlags(cmd.Flags())
 	cmd.Flags().StringSliceVar(&ifJava, "if-java", nil, "servers to run, too, where a Java for them is installed")
 	return cmd
+}
+
+func (o *startOptions) addFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&o.heap, "heap", defaultHeap, "Java heap of each server")
+	flags.BoolVar(&o.jit, "jit", false, "let Java optimise, as in production: for benchmarks")
 }
 
 func newStartCommand(progress progress) *cobra.Command {
@@ -155,7 +161,7 @@ func newStartCommand(progress progress) *cobra.Command {
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&opts.heap, "heap", defaultHeap, "Java heap of the server")
+	opts.addFlags(cmd.Flags())
 	cmd.Flags().IntVar(&opts.port, "port", 0, "port on 127.0.0.1; 0 takes a free one")
 	return cmd
 }
