@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/k6es/k6es/config"
+	"github.com/k6es/k6es/notify"
 	"github.com/k6es/k6es/runs"
 	"github.com/k6es/k6es/runs/compare"
 	"github.com/k6es/k6es/runs/report"
@@ -23,7 +24,7 @@ type compareOptions struct {
 	metrics, percentiles           []string
 	delta, priorSD, failOn, window string
 	format, output, comment        string
-	all                            bool
+	all, logs                      bool
 	types                          map[string]string
 }
 
@@ -66,6 +67,7 @@ func newCompare(env Env) *cobra.Command {
 	flags.StringVarP(&options.output, "output", "o", "", "write the format to this `FILE`, and text to the terminal")
 	flags.StringVar(&options.comment, "pr-comment-file", "", "write the body of a comment on a pull request to this `FILE`")
 	flags.BoolVar(&options.all, "all", false, "in text, show also scenarios and requests in which nothing changed")
+	flags.BoolVar(&options.logs, "logs", false, "add what production logs said during the contender, in short (see logs)")
 	flags.StringToStringVar(&options.types, "metric-type", nil, "`type` of a custom metric in a CSV file, name=counter, gauge, rate or trend (repeatable)")
 	flags.Lookup("metric-type").DefValue = ""
 	config.AddFlags(flags, config.CLI)
@@ -90,6 +92,10 @@ func (env Env) compare(ctx context.Context, flags *pflag.FlagSet, options compar
 	if err != nil {
 		return err
 	}
+	notifier, err := notify.New(cfg.Notifications())
+	if err != nil {
+		return usageError("%w", err)
+	}
 	c := comparer{env: env, config: cfg, options: options, window: window}
 	comparison, err := c.compare(ctx, settings)
 	if err != nil {
@@ -99,9 +105,15 @@ func (env Env) compare(ctx context.Context, flags *pflag.FlagSet, options compar
 		comparison.ExitCode = int(ExitRegression)
 	}
 	c.store(ctx, comparison)
-	if err := c.tell(comparison); err != nil {
+	told := comparison
+	if options.logs {
+		told = c.withLogs(ctx, comparison)
+	}
+	if err := c.tell(told); err != nil {
 		return err
 	}
+	notice := &notify.Notice{Comparison: comparison, Numbers: c.contender, Dashboard: comparison.Link}
+	env.tellDeliveries(notifier.Send(ctx, notice), nil)
 	if comparison.ExitCode != 0 {
 		return &CodedError{ExitRegression, regression(comparison)}
 	}

@@ -28,6 +28,8 @@ type comparer struct {
 
 	client *elastic.Client // nil until a stored run is asked for
 	runs   *runs.Store
+
+	contender compare.Run // once it was compared
 }
 
 // side is a run that is compared: stored, or read from a file.
@@ -69,7 +71,7 @@ func (c *comparer) compare(ctx context.Context, settings compare.Settings) (*run
 		return nil, err
 	}
 	comparison.Report.Warnings = append(c.warnings(contender, baseline, comparison.Report), comparison.Report.Warnings...)
-	comparison.Link = c.link(comparison)
+	comparison.Link, c.contender = c.link(comparison), contender.run
 	return comparison, nil
 }
 

@@ -32,6 +32,7 @@ const (
 	LogsRouteText   = "route_text"
 
 	LogsErrors       = "errors"        // KQL that finds errors, such as "level:(error or fatal)"
+	LogsErrorsLucene = "errors_lucene" // the same for a query_string
 	LogsWarnings     = "warnings"      // KQL that finds warnings
 	LogsServerErrors = "server_errors" // KQL that finds responses with a status of 500 and above
 	// LogsFailures are lines of what went wrong, and LogsFailuresOf those that they are a share of: server
@@ -45,7 +46,7 @@ func Roles() []string {
 	return []string{
 		LogsIndex, LogsPattern, LogsFields, LogsTime, LogsLevel, LogsMessage, LogsHost, LogsService, LogsRoute,
 		LogsStatus, LogsLatency, LogsLatencyFactor, LogsLevelText, LogsMessageText, LogsHostText, LogsServiceText,
-		LogsRouteText, LogsErrors, LogsWarnings, LogsServerErrors, LogsFailures, LogsFailuresOf,
+		LogsRouteText, LogsErrors, LogsErrorsLucene, LogsWarnings, LogsServerErrors, LogsFailures, LogsFailuresOf,
 	}
 }
 
@@ -55,7 +56,7 @@ func fieldsBehind(roles []string) []string {
 	for _, role := range roles {
 		field, _, _ := strings.Cut(role, "_") // latency_factor, level_text
 		switch role {
-		case LogsErrors, LogsWarnings:
+		case LogsErrors, LogsErrorsLucene, LogsWarnings:
 			field = LogsLevel
 		case LogsServerErrors:
 			field = LogsStatus

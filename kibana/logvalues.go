@@ -36,6 +36,7 @@ func LogValues(shape logs.Shape, pattern Pattern, prefix string) (Values, error)
 		values.set(LogsLatencyFactor, strconv.FormatFloat(factor, 'f', -1, 64))
 	}
 	values.set(LogsErrors, shape.Errors.KQL)
+	values.set(LogsErrorsLucene, shape.Errors.Lucene)
 	values.set(LogsWarnings, shape.Warnings.KQL)
 	values.set(LogsServerErrors, shape.ServerErrors.KQL)
 	values.set(LogsFailures, shape.Failures.KQL)
@@ -103,3 +104,22 @@ func fieldNames(text string) map[string]bool {
 	}
 	return names
 }
+
+// LogsIndex is the indices of the production logs that setup was told of when it brought the dashboards
+// into Kibana; empty if it was told of none, or has not done so.
+func (c *Client) LogsIndex(ctx context.Context, prefix string) (string, error) {
+	lines := Object{Type: Search, ID: logLines}.WithPrefix(prefix)
+	saved, err := c.Export(ctx, []string{lines.Key()}, true)
+	if err != nil {
+		return "", err
+	}
+	for _, key := range sortedKeys(saved) {
+		if title, ok := saved[key].Attributes["title"].(string); ok && saved[key].Type == IndexPattern {
+			return title, nil
+		}
+	}
+	return "", nil
+}
+
+// logLines is the id of the list of log lines, which every kind of logs has.
+const logLines = "k6-logs-lines"

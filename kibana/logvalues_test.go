@@ -24,6 +24,7 @@ var leftOut = map[string][]string{
 	},
 	"lines of text": {
 		"errors: the logs have no level",
+		"unusual errors: the logs have no level",
 		"failures: the logs have no level or status",
 		`hosts, "errors": the logs have no level`, `hosts, "p95, ms": the logs have no latency`, `hosts, "warnings": the logs have no level`,
 		"latency: the logs have no latency",

@@ -27,7 +27,7 @@ var someLogs = kibana.Values{
 	"level": "log.level", "message": "message.keyword", "message_text": "message", "host": "host.name",
 	"service": "service.name", "route": "url.path", "status": "http.response.status_code",
 	"latency": "event.duration", "latency_factor": "0.000001",
-	"errors": "log.level:(error or fatal)", "warnings": "log.level:warn",
+	"errors": "log.level:(error or fatal)", "errors_lucene": "log.level:(error OR fatal)", "warnings": "log.level:warn",
 }
 
 // everything is what setup would import where all roles have values.

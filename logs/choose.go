@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"net"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strconv"
@@ -247,6 +249,7 @@ func fit(role Role, values []any) float64 {
 		Route:   isRoute,
 		Status:  isStatus,
 		Latency: isDuration,
+		Address: isClient,
 	}[role]
 	if looks == nil {
 		return 1
@@ -296,6 +299,18 @@ func isStatus(value any) bool {
 func isDuration(value any) bool {
 	number, ok := numberOf(value)
 	return ok && number >= 0
+}
+
+func isClient(value any) bool {
+	text, ok := value.(string)
+	if !ok {
+		return false
+	}
+	if host, _, err := net.SplitHostPort(text); err == nil {
+		text = host
+	}
+	_, err := netip.ParseAddr(text)
+	return err == nil
 }
 
 func numberOf(value any) (float64, bool) {

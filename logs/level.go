@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 )
@@ -26,16 +27,16 @@ func isLevelWord(text string) bool {
 
 // scale is a numeric scale of levels.
 type scale struct {
-	name             string
-	values           []float64
-	errors, warnings string // comparisons, as KQL has them
+	name                   string
+	values                 []float64
+	errors, warnings, ends string // comparisons, as KQL has them
 }
 
 // The scales of pino and bunyan, where a graver level is a higher number, and of syslog (RFC 5424,
 // section 6.2.1), where it is a lower one.
 var scales = []scale{
-	{"pino", []float64{10, 20, 30, 40, 50, 60}, ">= 50", ">= 40"},
-	{"syslog", []float64{0, 1, 2, 3, 4, 5, 6, 7}, "<= 3", "<= 4"},
+	{"pino", []float64{10, 20, 30, 40, 50, 60}, ">= 50", ">= 40", ">= 60"},
+	{"syslog", []float64{0, 1, 2, 3, 4, 5, 6, 7}, "<= 3", "<= 4", "<= 0"},
 }
 
 // scaleOf is the scale that all the numbers are on; false if there is none.
@@ -53,8 +54,9 @@ func scaleOf(numbers []float64) (scale, bool) {
 
 // Condition finds lines of a kind. The zero value is none: the logs cannot tell.
 type Condition struct {
-	KQL   string         // for Kibana; empty: none
-	Query map[string]any // the same for Elasticsearch; nil: none
+	KQL    string         // for Kibana; empty: none
+	Lucene string         // the same for a query_string, as where only text can stand
+	Query  map[string]any // the same for Elasticsearch; nil: none
 }
 
 // levelConditions are the queries for errors and for warnings by one field. Values are those seen.
@@ -113,15 +115,16 @@ func styleOf(value string) (string, func(string) string) {
 // oneOf finds lines whose field is one of the words. Match queries, as Kibana makes them too, fit
 // keyword and text alike.
 func oneOf(field string, words []string) Condition {
-	quoted := make([]string, len(words))
+	quoted, quotedAll := make([]string, len(words)), make([]string, len(words))
 	matches := make([]any, len(words))
 	for i, word := range words {
-		quoted[i] = quote(word)
+		quoted[i], quotedAll[i] = quote(word), strconv.Quote(word)
 		matches[i] = map[string]any{"match": map[string]any{field: word}}
 	}
 	return Condition{
-		KQL:   fmt.Sprintf("%s:(%s)", escape(field), strings.Join(quoted, " or ")),
-		Query: should(matches),
+		KQL:    fmt.Sprintf("%s:(%s)", escape(field), strings.Join(quoted, " or ")),
+		Lucene: fmt.Sprintf("%s:(%s)", escapeLucene(field), strings.Join(quotedAll, " OR ")),
+		Query:  should(matches),
 	}
 }
 
@@ -130,7 +133,8 @@ func compare(field, comparison string) Condition {
 	operator, number, _ := strings.Cut(comparison, " ")
 	operators := map[string]string{">=": "gte", "<=": "lte"}
 	return Condition{
-		KQL: escape(field) + " " + comparison,
+		KQL:    escape(field) + " " + comparison,
+		Lucene: escapeLucene(field) + ":" + operator + number,
 		Query: map[string]any{"range": map[string]any{
 			field: map[string]any{operators[operator]: json.Number(number)},
 		}},
@@ -138,23 +142,24 @@ func compare(field, comparison string) Condition {
 }
 
 func not(c Condition) Condition {
-	return Condition{KQL: "not " + c.KQL, Query: map[string]any{"bool": map[string]any{"must_not": []any{c.Query}}}}
+	return Condition{KQL: "not " + c.KQL, Lucene: "NOT " + c.Lucene, Query: map[string]any{"bool": map[string]any{"must_not": []any{c.Query}}}}
 }
 
 func and(a, b Condition) Condition {
 	return Condition{
-		KQL:   a.KQL + " and " + b.KQL,
-		Query: map[string]any{"bool": map[string]any{"filter": []any{a.Query, b.Query}}},
+		KQL:    a.KQL + " and " + b.KQL,
+		Lucene: a.Lucene + " AND " + b.Lucene,
+		Query:  map[string]any{"bool": map[string]any{"filter": []any{a.Query, b.Query}}},
 	}
 }
 
 // exists finds lines that have the field.
 func exists(field string) Condition {
-	return Condition{KQL: escape(field) + ":*", Query: map[string]any{"exists": map[string]any{"field": field}}}
+	return Condition{KQL: escape(field) + ":*", Lucene: "_exists_:" + escapeLucene(field), Query: map[string]any{"exists": map[string]any{"field": field}}}
 }
 
 // all finds every line.
-var all = Condition{KQL: "*", Query: map[string]any{"match_all": map[string]any{}}}
+var all = Condition{KQL: "*", Lucene: "*", Query: map[string]any{"match_all": map[string]any{}}}
 
 // anyOf finds lines that one of the conditions finds.
 func anyOf(conditions []Condition) Condition {
@@ -165,12 +170,12 @@ func anyOf(conditions []Condition) Condition {
 	case 1:
 		return conditions[0]
 	}
-	texts := make([]string, len(conditions))
+	texts, lucene := make([]string, len(conditions)), make([]string, len(conditions))
 	queries := make([]any, len(conditions))
 	for i, c := range conditions {
-		texts[i], queries[i] = "("+c.KQL+")", c.Query
+		texts[i], lucene[i], queries[i] = "("+c.KQL+")", "("+c.Lucene+")", c.Query
 	}
-	return Condition{KQL: strings.Join(texts, " or "), Query: should(queries)}
+	return Condition{KQL: strings.Join(texts, " or "), Lucene: strings.Join(lucene, " OR "), Query: should(queries)}
 }
 
 func should(queries []any) map[string]any {
@@ -180,6 +185,8 @@ func should(queries []any) map[string]any {
 var (
 	plainWord  = regexp.MustCompile(`^[A-Za-z0-9_]+$`)
 	kqlSpecial = regexp.MustCompile(`[\\():<>"*\s]`)
+	// https://www.elastic.co/guide/en/elasticsearch/reference/7.10/query-dsl-query-string-query.html#_reserved_characters
+	luceneSpecial = regexp.MustCompile(`[-+=&|!(){}\[\]^"~*?:\\/\s]`)
 )
 
 // quote writes a value as KQL takes it.
@@ -189,6 +196,9 @@ func quote(value string) string {
 	}
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(value) + `"`
 }
+
+// escapeLucene writes the name of a field as a query_string takes it.
+func escapeLucene(field string) string { return luceneSpecial.ReplaceAllString(field, `\$0`) }
 
 // escape writes the name of a field as KQL takes it.
 func escape(field string) string { return kqlSpecial.ReplaceAllString(field, `\$0`) }

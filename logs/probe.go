@@ -19,6 +19,8 @@ type Shape struct {
 	Unit Unit
 	// Errors and Warnings find such lines, by their level; ServerErrors those with a status of 500 and above.
 	Errors, Warnings, ServerErrors Condition
+	// Ended finds lines that say that a process ended abnormally.
+	Ended Condition
 	// Failures find lines of what went wrong, and FailuresOf those that they are a share of: server errors of
 	// all responses, or, where there is no status, errors of all lines.
 	Failures, FailuresOf Condition
@@ -188,6 +190,7 @@ func (c *chooser) conclude(shape *Shape, unit Unit) {
 	c.findLevels(shape)
 	shape.Failures, shape.FailuresOf = shape.Errors, all
 	c.findServerErrors(shape)
+	c.findEnded(shape)
 	for i := range shape.Choices {
 		if latency := &shape.Choices[i]; latency.Role == Latency && latency.Found() {
 			var why string

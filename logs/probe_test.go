@@ -74,6 +74,12 @@ func checkCounts(t *testing.T, client *elastic.Client, pattern string, found log
 	if found.ServerErrors.Query != nil {
 		assert.Equal(t, logstest.LineCount/10, count(t, client, pattern, found.ServerErrors.Query), "server errors")
 	}
+	for _, condition := range []logs.Condition{found.Errors, found.Warnings, found.ServerErrors, found.Failures, found.FailuresOf} {
+		if condition.Query != nil {
+			lucene := m{"query_string": m{"query": condition.Lucene}}
+			assert.Equal(t, count(t, client, pattern, condition.Query), count(t, client, pattern, lucene), condition.Lucene)
+		}
+	}
 	for _, choice := range found.Choices {
 		if choice.Field == "" || choice.Role == logs.Time {
 			continue

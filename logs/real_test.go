@@ -59,7 +59,7 @@ func TestRealLogs(t *testing.T) {
 		for role, want := range map[logs.Role]string{
 			logs.Time: "@timestamp", logs.Level: shape.level + ".keyword", logs.Message: below + "message.keyword",
 			logs.Host: shape.host + ".keyword", logs.Service: "", logs.Route: below + "route.keyword",
-			logs.Status: below + "status", logs.Latency: below + "IntervalTime",
+			logs.Status: below + "status", logs.Latency: below + "IntervalTime", logs.Address: below + "ip.keyword",
 		} {
 			assert.Equal(t, want, found.Choice(role).Field, "%s: %s", shape.index, role)
 		}

@@ -19,10 +19,13 @@ const (
 	Route   Role = "route"   // of a request: /items/:id, or its path
 	Status  Role = "status"  // of a response, 100 to 599
 	Latency Role = "latency" // how long the service took for a request
+	Address Role = "client"  // where the request came from, an IP address
 )
 
 // Roles lists the roles in the order in which people are told of them.
-func Roles() []Role { return []Role{Time, Level, Message, Host, Service, Route, Status, Latency} }
+func Roles() []Role {
+	return []Role{Time, Level, Message, Host, Service, Route, Status, Latency, Address}
+}
 
 // names are what fields of each role are called, and how well the name fits, up to 100. Names are
 // compared without case, "_" and "-": responseTime is response_time. A field that is called so within
@@ -66,6 +69,10 @@ var names = map[Role]map[string]float64{
 		"requesttime": 88, "requestduration": 88, "responseduration": 88, "elapsed": 86, "elapsedtime": 86, "took": 84,
 		"timetaken": 84, "processingtime": 80, "executiontime": 76, "upstreamresponsetime": 60, "runtime": 40,
 	},
+	Address: {
+		"client.ip": 100, "source.ip": 98, "client.address": 96, "source.address": 94, "clientip": 96, "remoteaddr": 92,
+		"remoteaddress": 92, "remoteip": 92, "clientaddress": 90, "clientaddr": 90, "remotehost": 60, "ip": 80, "peer": 40,
+	},
 }
 
 // wrappers are objects that shippers and libraries put a line's own fields into.
@@ -78,7 +85,7 @@ const (
 )
 
 // unlike are fields that are called so and are something else.
-var unlike = regexp.MustCompile(`^(log\.(file|offset)|agent\.version|ecs\.|process\.|user_agent\.|k6\.|labels\.k6)`)
+var unlike = regexp.MustCompile(`^(log\.(file|offset)|agent\.version|ecs\.|process\.|user_agent\.|k6\.|labels\.k6|(host|server|destination|observer|kubernetes\.\w+)\.ip$)`)
 
 // nameScore is how well the name of a field fits a role, 0 for not at all.
 func nameScore(role Role, field string) float64 {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/k6es/k6es/logs"
 	"github.com/k6es/k6es/runs/compare"
 )
 
@@ -26,6 +27,9 @@ type Comparison struct {
 	Report    compare.Report
 	Link      string // page of the comparison in Kibana; empty: not known
 	ExitCode  int    // what the process that made the comparison ends with
+	// Logs are what production logs said during the contender; nil: nobody asked. Who may see runs need not
+	// be allowed to see logs: a comparison that is stored has none.
+	Logs *logs.Findings
 }
 
 // Compared is a run of a comparison, as people know it.

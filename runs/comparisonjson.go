@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/k6es/k6es/logs"
 	"github.com/k6es/k6es/runs/compare"
 )
 
@@ -28,6 +29,7 @@ type comparisonJSON struct {
 	Rows      []rowJSON      `json:"rows"`
 	NotJudged []unjudgedJSON `json:"not_judged"`
 	Warnings  []string       `json:"warnings"`
+	Logs      *logs.Findings `json:"logs,omitempty"`
 }
 
 type comparedJSON struct {
@@ -87,7 +89,7 @@ func (c *Comparison) MarshalJSON() ([]byte, error) {
 	j := comparisonJSON{
 		Verdict: r.Verdict, ExitCode: c.ExitCode, Test: c.Test, Created: c.Created, Window: c.Window.String(), Dashboard: c.Link,
 		Contender: c.Contender.json(), Baseline: []comparedJSON{}, Rows: []rowJSON{}, NotJudged: []unjudgedJSON{},
-		Warnings: append([]string{}, r.Warnings...),
+		Warnings: append([]string{}, r.Warnings...), Logs: c.Logs,
 	}
 	j.Load.Baseline, j.Load.Contender = loadOf(r.BaselineLoad), loadOf(r.ContenderLoad)
 	for _, run := range c.Baseline {

@@ -191,17 +191,38 @@ func (r *rawReader) builtin(sample ingest.Sample, value json.RawMessage) error {
 		r.repeat(sample, checks.Passes, checks.Fails)
 		return err
 	}
-	err := json.Unmarshal(value, &sample.Value)
-	r.recorder.Add(&sample)
+	var values numbers
+	err := json.Unmarshal(value, &values)
+	r.list(sample, values)
 	return err
+}
+
+// numbers are the values of a field: one, or several in an array.
+type numbers []float64
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (n *numbers) UnmarshalJSON(text []byte) error {
+	if len(text) > 0 && text[0] == '[' {
+		return json.Unmarshal(text, (*[]float64)(n))
+	}
+	*n = make([]float64, 1)
+	return json.Unmarshal(text, &(*n)[0])
+}
+
+// list adds a sample for each value.
+func (r *rawReader) list(sample ingest.Sample, values numbers) {
+	for _, sample.Value = range values {
+		r.recorder.Add(&sample)
+	}
 }
 
 // custom adds what a document says of a custom metric.
 func (r *rawReader) custom(sample ingest.Sample, value json.RawMessage) error {
 	var m struct {
-		Name, Type                 string
-		Sum, Last, Min, Max, Value float64
-		Passes, Fails              int64
+		Name, Type          string
+		Sum, Last, Min, Max float64
+		Value               numbers
+		Passes, Fails       int64
 	}
 	if err := json.Unmarshal(value, &m); err != nil {
 		return err
@@ -217,7 +238,8 @@ func (r *rawReader) custom(sample ingest.Sample, value json.RawMessage) error {
 	case ingest.Gauge:
 		sample.Value = m.Last
 	default:
-		sample.Value = m.Value
+		r.list(sample, m.Value)
+		return nil
 	}
 	r.recorder.Add(&sample)
 	return nil

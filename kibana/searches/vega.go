@@ -73,7 +73,7 @@ func (t *translator) fill(node any) any {
 	switch node := node.(type) {
 	case map[string]any:
 		if kind, has := node["%timefilter%"]; has {
-			return t.timeFilter(kind)
+			return t.timeFilter(kind, node)
 		}
 		if _, has := node["%autointerval%"]; has {
 			return t.view.interval()
@@ -102,12 +102,17 @@ func (t *translator) fill(node any) any {
 	}
 }
 
-func (t *translator) timeFilter(kind any) any {
+// timeFilter is the time of the dashboard, or a bound of it, which may be moved by some days.
+func (t *translator) timeFilter(kind any, node map[string]any) any {
+	days := 0
+	if text(node, "unit") == "day" {
+		days, _ = strconv.Atoi(fmt.Sprint(node["shift"]))
+	}
 	switch kind {
 	case "min":
-		return t.view.From.UnixMilli()
+		return t.view.From.AddDate(0, 0, days).UnixMilli()
 	case "max":
-		return t.view.To.UnixMilli()
+		return t.view.To.AddDate(0, 0, days).UnixMilli()
 	default:
 		return map[string]any{
 			"gte": t.view.From.UTC().Format(time.RFC3339Nano), "lte": t.view.To.UTC().Format(time.RFC3339Nano),

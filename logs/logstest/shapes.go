@@ -46,6 +46,9 @@ func request(i int) (at time.Time, route string, status int, ms float64) {
 	return at, route, status, 2.5 + float64(i%7)*1.375
 }
 
+// clientAddress is where all requests come from.
+const clientAddress = "203.0.113.7"
+
 func lines(line func(i int, at time.Time, route string, status int, ms float64) map[string]any) []map[string]any {
 	all := []map[string]any{}
 	for i := range LineCount {
@@ -98,6 +101,7 @@ var Shapes = []Shape{
 			"event":   properties(m{"duration": long, "dataset": keyword, "created": date}),
 			"http":    properties(m{"response": properties(m{"status_code": long}), "request": properties(m{"method": keyword})}),
 			"url":     properties(m{"path": keyword, "original": keyword, "full": keyword}),
+			"source":  properties(m{"ip": m{"type": "ip"}}),
 			// mapped, as hundreds of fields are, and never filled
 			"error":  properties(m{"message": text, "code": keyword}),
 			"syslog": properties(m{"severity": long}),
@@ -108,10 +112,11 @@ var Shapes = []Shape{
 				"@timestamp": ISO(at), "message": fmt.Sprintf("GET %s %d", route, status), "log": m{"level": word(status), "file": m{"path": "/var/log/shop.log"}},
 				"host": m{"name": "web-1"}, "agent": m{"name": "web-1", "hostname": "web-1", "version": "7.10.2"}, "service": m{"name": "shop"},
 				"event": m{"duration": int(ms * 1e6), "dataset": "shop.log"}, "http": m{"response": m{"status_code": status}}, "url": m{"path": route},
+				"source": m{"ip": clientAddress},
 			}
 		}),
 		Fields: roles("time", "@timestamp", "level", "log.level", "message", "", "host", "host.name", "service", "service.name",
-			"route", "url.path", "status", "http.response.status_code", "latency", "event.duration"),
+			"route", "url.path", "status", "http.response.status_code", "latency", "event.duration", "client", "source.ip"),
 		Show: roles("message", "message"), Unit: "ns",
 		Errors: "log.level:" + winstonErrors, Warnings: "log.level:" + warnings,
 	},
@@ -131,12 +136,12 @@ var Shapes = []Shape{
 			return m{
 				"@timestamp": ISO(at), "@version": "1", "message": fmt.Sprintf("%s GET %s %d", word(status), route, status), "host": "web-1",
 				"path": "/var/log/shop/access.log", "loglevel": map[string]string{"info": "INFO", "warn": "WARN", "error": "ERROR"}[word(status)],
-				"request": route, "response": fmt.Sprint(status), "took": int(ms), "program": "shop",
+				"request": route, "response": fmt.Sprint(status), "took": int(ms), "program": "shop", "clientip": clientAddress,
 			}
 		}),
 		Fields: roles("time", "@timestamp", "level", "loglevel.keyword", "message", "", "host", "host.keyword", "service", "program.keyword",
-			"route", "request.keyword", "status", "response.keyword", "latency", "took"),
-		Show:     roles("level", "loglevel", "message", "message", "host", "host", "service", "program", "route", "request", "status", "response"),
+			"route", "request.keyword", "status", "response.keyword", "latency", "took", "client", "clientip.keyword"),
+		Show:     roles("level", "loglevel", "message", "message", "host", "host", "service", "program", "route", "request", "status", "response", "client", "clientip"),
 		Unit:     "ms",
 		Errors:   "loglevel:(ERROR or FATAL or CRITICAL or SEVERE or EMERGENCY or ALERT or PANIC or ERR or CRIT or EMERG)",
 		Warnings: "loglevel:(WARN or WARNING)",
@@ -147,13 +152,13 @@ var Shapes = []Shape{
 		Lines: lines(func(_ int, at time.Time, route string, status int, ms float64) m {
 			return m{
 				"@timestamp": ISO(at), "level": map[string]int{"info": 30, "warn": 40, "error": 50}[word(status)], "time": at.UnixMilli(), "pid": 17,
-				"hostname": "web-1", "name": "shop", "req": m{"id": 1, "method": "GET", "url": route}, "res": m{"statusCode": status},
+				"hostname": "web-1", "name": "shop", "req": m{"id": 1, "method": "GET", "url": route, "remoteAddress": clientAddress}, "res": m{"statusCode": status},
 				"responseTime": int(ms), "msg": "request completed",
 			}
 		}),
 		Fields: roles("time", "@timestamp", "level", "level", "message", "msg.keyword", "host", "hostname.keyword", "service", "name.keyword",
-			"route", "req.url.keyword", "status", "res.statusCode", "latency", "responseTime"),
-		Show: roles("message", "msg", "host", "hostname", "service", "name", "route", "req.url"),
+			"route", "req.url.keyword", "status", "res.statusCode", "latency", "responseTime", "client", "req.remoteAddress.keyword"),
+		Show: roles("message", "msg", "host", "hostname", "service", "name", "route", "req.url", "client", "req.remoteAddress"),
 		Unit: "ms", Errors: "level >= 50", Warnings: "level >= 40 and not level >= 50",
 	},
 	{
@@ -162,12 +167,12 @@ var Shapes = []Shape{
 		Lines: lines(func(_ int, at time.Time, route string, status int, ms float64) m {
 			return m{
 				"@timestamp": ISO(at), "message": fmt.Sprintf("GET %s %d", route, status), "severity": word(status),
-				"fields": m{"service": "shop", "hostname": "web-1", "route": route, "status": status, "durationMs": ms},
+				"fields": m{"service": "shop", "hostname": "web-1", "route": route, "status": status, "durationMs": ms, "ip": clientAddress},
 			}
 		}),
 		Fields: roles("time", "@timestamp", "level", "severity.keyword", "message", "message.keyword", "host", "fields.hostname.keyword",
-			"service", "fields.service.keyword", "route", "fields.route.keyword", "status", "fields.status", "latency", "fields.durationMs"),
-		Show: roles("level", "severity", "message", "message", "host", "fields.hostname", "service", "fields.service", "route", "fields.route"),
+			"service", "fields.service.keyword", "route", "fields.route.keyword", "status", "fields.status", "latency", "fields.durationMs", "client", "fields.ip.keyword"),
+		Show: roles("level", "severity", "message", "message", "host", "fields.hostname", "service", "fields.service", "route", "fields.route", "client", "fields.ip"),
 		Unit: "ms", Errors: "severity:" + winstonErrors, Warnings: "severity:" + warnings,
 	},
 	{
@@ -182,7 +187,7 @@ var Shapes = []Shape{
 		Fields: roles("time", "@timestamp", "level", "json.level.keyword", "message", "json.message.keyword", "host", "host.name.keyword",
 			"route", "json.route.keyword", "status", "json.status", "latency", "json.elapsed"),
 		Show:    roles("level", "json.level", "message", "json.message", "host", "host.name", "route", "json.route"),
-		Missing: []logs.Role{"service"},
+		Missing: []logs.Role{"service", "client"},
 		Unit:    "s", Errors: "json.level:" + winstonErrors, Warnings: "json.level:" + warnings,
 	},
 	{
@@ -193,7 +198,7 @@ var Shapes = []Shape{
 		}),
 		Fields:  roles("time", "@timestamp", "message", "message.keyword", "host", "host.name.keyword"),
 		Show:    roles("message", "message", "host", "host.name"),
-		Missing: []logs.Role{"level", "service", "route", "status", "latency"},
+		Missing: []logs.Role{"level", "service", "route", "status", "latency", "client"},
 	},
 }
 

@@ -25,7 +25,7 @@ func Annotations(w io.Writer, c *runs.Comparison) {
 		if more := len(worse) - maxAnnotations; i == maxAnnotations-1 && more > 0 {
 			text += fmt.Sprintf("; and %d more values", more)
 		}
-		fmt.Fprintf(w, "::%s title=%s::%s\n", command, property(shorten("k6 "+printable(c.Test)+": "+name, longestCode)), data(text))
+		fmt.Fprintf(w, "::%s title=%s::%s\n", command, property(Shorten("k6 "+printable(c.Test)+": "+name, longestCode)), data(text))
 		if i == maxAnnotations-1 {
 			return
 		}

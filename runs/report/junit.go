@@ -98,7 +98,7 @@ func testOf(name string, row compare.Row) testCase {
 
 // story tells a row in one line.
 func story(row compare.Row) string {
-	text := fmt.Sprintf("%s → %s (%s", value(row, row.Baseline), value(row, row.Contender), runs.Difference(row.Unit, row.Diff))
+	text := fmt.Sprintf("%s → %s (%s", Value(row, row.Baseline), Value(row, row.Contender), runs.Difference(row.Unit, row.Diff))
 	if band := noise(row); band != "" {
 		text += ", noise " + band
 	}

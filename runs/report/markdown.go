@@ -30,13 +30,13 @@ func Comment(c *runs.Comparison, limit int) string {
 // Marker is the hidden line by which the comment on a test is found.
 func Marker(test string) string {
 	// Two hyphens would end the HTML comment.
-	return "<!-- k6es comparison: " + strings.ReplaceAll(shorten(printable(test), longestCode), "--", "-%2D") + " -->"
+	return "<!-- k6es comparison: " + strings.ReplaceAll(Shorten(printable(test), longestCode), "--", "-%2D") + " -->"
 }
 
 // markdown writes the first rows only.
 func markdown(c *runs.Comparison, n int) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "### k6es compare · %s: %s\n\n", code(c.Test), sentence(c))
+	fmt.Fprintf(&b, "### k6es compare · %s: %s\n\n", code(c.Test), Sentence(c))
 	sides(&b, c)
 	rows := c.Report.Rows
 	var notable []compare.Row
@@ -72,7 +72,7 @@ func sides(b *strings.Builder, c *runs.Comparison) {
 			strings.TrimSuffix(cells[1], " failed"), strings.TrimSuffix(cells[2], " dropped iterations"), cells[3])
 	}
 	if len(c.Baseline) > 0 {
-		side("baseline", cell(baselineOf(c, time.UTC)+" UTC"), c.Report.BaselineLoad)
+		side("baseline", cell(BaselineOf(c, time.UTC)+" UTC"), c.Report.BaselineLoad)
 	}
 	contender := cell(about(c.Contender, time.UTC) + " UTC")
 	if url := c.Contender.PipelineURL; strings.HasPrefix(url, "https://") || strings.HasPrefix(url, "http://") {
@@ -112,7 +112,7 @@ func table(b *strings.Builder, rows []compare.Row) {
 		case compare.Same:
 			word = `\~`
 		}
-		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s |\n", cell(name), value(row, row.Baseline), value(row, row.Contender),
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s |\n", cell(name), Value(row, row.Baseline), Value(row, row.Contender),
 			runs.Difference(row.Unit, row.Diff), noise(row), word)
 	}
 	b.WriteString("\n")
@@ -121,7 +121,7 @@ func table(b *strings.Builder, rows []compare.Row) {
 // remarks are warnings, what was not judged, and the link.
 func remarks(b *strings.Builder, c *runs.Comparison) {
 	for _, warning := range c.Report.Warnings {
-		fmt.Fprintf(b, "> Warning: %s\n>\n", prose(shorten(printable(warning), longestWarning)))
+		fmt.Fprintf(b, "> Warning: %s\n>\n", prose(Shorten(printable(warning), longestWarning)))
 	}
 	if len(c.Report.Warnings) > 0 {
 		b.WriteString("\n")
@@ -132,6 +132,13 @@ func remarks(b *strings.Builder, c *runs.Comparison) {
 			fmt.Fprintf(b, "- %s: %s (%s)\n", plural(len(g.values), "value"), prose(printable(g.reason)), code(g.examples(5, longestCode/2)))
 		}
 		b.WriteString("\n</details>\n\n")
+	}
+	if c.Logs != nil {
+		b.WriteString("What production logs said during the run:\n\n")
+		for _, line := range logLines(c.Logs, time.UTC) {
+			fmt.Fprintf(b, "- %s\n", prose(line))
+		}
+		b.WriteString("\n")
 	}
 	if c.Link != "" {
 		fmt.Fprintf(b, "[Runs compared in Kibana](%s)\n\n", address(c.Link))
@@ -145,7 +152,7 @@ const (
 
 // code is a name as it is, which no Markdown may change: a code span.
 func code(text string) string {
-	return "`" + strings.ReplaceAll(shorten(printable(text), longestCode), "`", "'") + "`"
+	return "`" + strings.ReplaceAll(Shorten(printable(text), longestCode), "`", "'") + "`"
 }
 
 // cell is a code span within a table.

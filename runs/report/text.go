@@ -39,6 +39,7 @@ func Text(w io.Writer, c *runs.Comparison, options Options) error {
 	t.runs()
 	t.rows()
 	t.notes()
+	t.logs()
 	t.end()
 	_, err := io.WriteString(w, t.b.String())
 	return err
@@ -65,7 +66,7 @@ func (t *textWriter) beside(heading, text string) {
 // runs says what is compared with what, and under which load.
 func (t *textWriter) runs() {
 	r, contender := t.c.Report, t.c.Contender
-	t.beside("baseline", baselineOf(t.c, t.Location))
+	t.beside("baseline", BaselineOf(t.c, t.Location))
 	if len(t.c.Baseline) > 0 {
 		t.beside("", strings.Join(load(r.BaselineLoad), " · "))
 	}
@@ -163,7 +164,7 @@ func (t *textWriter) row(row compare.Row) {
 		room := t.Width - columns - 3 - max(utf8.RuneCountInString(what), leastWhat)
 		name = "  " + pad(printable(row.Key.Name), max(room, leastName)) + " " + what
 	}
-	line := t.columns(name, value(row, row.Baseline), value(row, row.Contender), runs.Difference(row.Unit, row.Diff), noise(row), "")
+	line := t.columns(name, Value(row, row.Baseline), Value(row, row.Contender), runs.Difference(row.Unit, row.Diff), noise(row), "")
 	t.line("%s%s", line, t.paint(colours[row.Verdict], verdict(row.Verdict)))
 }
 
@@ -199,13 +200,26 @@ func (t *textWriter) notes() {
 
 const shownReasons = 5
 
+// logs says what production logs said during the contender.
+func (t *textWriter) logs() {
+	if t.c.Logs == nil {
+		return
+	}
+	t.line("")
+	heading := "logs"
+	for _, line := range logLines(t.c.Logs, t.Location) {
+		t.beside(heading, line)
+		heading = ""
+	}
+}
+
 // end says what it came to.
 func (t *textWriter) end() {
 	t.line("")
 	if t.c.Link != "" {
 		t.line("%s", t.c.Link)
 	}
-	t.line("verdict: %s · exit %d%s", t.paint(colours[t.c.Report.Verdict], sentence(t.c)), t.c.ExitCode, t.exit())
+	t.line("verdict: %s · exit %d%s", t.paint(colours[t.c.Report.Verdict], Sentence(t.c)), t.c.ExitCode, t.exit())
 }
 
 // exit says what the exit code means.
@@ -242,7 +256,7 @@ func (t *textWriter) paint(colour, text string) string {
 
 // pad makes a text just so many columns wide.
 func pad(text string, width int) string {
-	text = shorten(text, width)
+	text = Shorten(text, width)
 	return text + strings.Repeat(" ", width-utf8.RuneCountInString(text))
 }
 
@@ -251,7 +265,7 @@ func wrap(text string, width int) []string {
 	var lines []string
 	line := ""
 	for word := range strings.FieldsSeq(text) {
-		word = shorten(word, width)
+		word = Shorten(word, width)
 		switch {
 		case line == "":
 			line = word

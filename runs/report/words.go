@@ -16,8 +16,8 @@ import (
 	"github.com/k6es/k6es/terminal"
 )
 
-// value writes a value with its unit, in ten columns or less.
-func value(row compare.Row, v float64) string {
+// Value writes a value of a row with its unit, in ten columns or less.
+func Value(row compare.Row, v float64) string {
 	switch {
 	case row.Unit == compare.Milliseconds:
 		return milliseconds(v)
@@ -94,8 +94,8 @@ func verdict(v compare.Verdict) string {
 	return string(v)
 }
 
-// sentence says what a comparison came to.
-func sentence(c *runs.Comparison) string {
+// Sentence says what a comparison came to.
+func Sentence(c *runs.Comparison) string {
 	text := map[compare.Verdict]string{
 		compare.Worse: "WORSE", compare.Better: "better", compare.Same: "no difference that matters",
 		compare.Unsure: "unclear: repeat the run", compare.NotJudged: "not judged",
@@ -162,7 +162,7 @@ func about(run runs.Compared, location *time.Location) string {
 	case !run.Stored():
 		return printable(run.File) + ", " + at
 	case err == nil || run.Name == "":
-		return "run " + printable(shorten(run.ID, shortID)) + ", " + at
+		return "run " + printable(Shorten(run.ID, shortID)) + ", " + at
 	default:
 		return printable(run.Name) + ", " + at
 	}
@@ -171,8 +171,8 @@ func about(run runs.Compared, location *time.Location) string {
 // shortID is how much of an id is shown, in runes.
 const shortID = 12
 
-// baselineOf names the baseline: its run, or how many runs and of which branch.
-func baselineOf(c *runs.Comparison, location *time.Location) string {
+// BaselineOf names the baseline, times in the location: its run, or how many runs and of which branch.
+func BaselineOf(c *runs.Comparison, location *time.Location) string {
 	switch n := len(c.Baseline); n {
 	case 0:
 		return "none"
@@ -233,7 +233,7 @@ func unjudged(c *runs.Comparison) []group {
 func (g group) examples(n, width int) string {
 	var shown []string
 	for _, v := range g.values[:min(n, len(g.values))] {
-		shown = append(shown, shorten(v, width))
+		shown = append(shown, Shorten(v, width))
 	}
 	text := strings.Join(shown, ", ")
 	if more := len(g.values) - n; more > 0 {
@@ -256,8 +256,8 @@ func reasons(c *runs.Comparison) []string {
 // printable makes visible what would move a terminal's cursor or break a line.
 func printable(text string) string { return terminal.Line(text) }
 
-// shorten takes the middle out of a text that is longer than so many runes: names differ at their ends.
-func shorten(text string, n int) string {
+// Shorten takes the middle out of a text that is longer than so many runes: names differ at their ends.
+func Shorten(text string, n int) string {
 	runes := []rune(text)
 	if len(runes) <= n {
 		return text
