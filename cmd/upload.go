@@ -18,6 +18,7 @@ import (
 	"github.com/k6es/k6es/elastic"
 	"github.com/k6es/k6es/ingest"
 	"github.com/k6es/k6es/mappings"
+	"github.com/k6es/k6es/notify"
 	"github.com/k6es/k6es/runs"
 	"github.com/k6es/k6es/runs/ci"
 	"github.com/k6es/k6es/terminal"
@@ -87,6 +88,7 @@ type uploader struct {
 	client  *elastic.Client // nil with --stdout
 
 	verdicts []runs.Verdict // of --summary
+	notifier *notify.Notifier
 }
 
 func readSummary(name string) ([]runs.Verdict, error) {
@@ -124,7 +126,11 @@ func (env Env) upload(ctx context.Context, flags *pflag.FlagSet, options uploadO
 	if env.Terminal && !options.stdout {
 		env.Err = &aboveBar{w: env.Err}
 	}
-	u := uploader{env: env, config: cfg, options: options}
+	notifier, err := notify.New(cfg.Notifications())
+	if err != nil {
+		return usageError("%w", err)
+	}
+	u := uploader{env: env, config: cfg, options: options, notifier: notifier}
 	if options.summary != "" {
 		if u.verdicts, err = readSummary(options.summary); err != nil {
 			return err
@@ -214,6 +220,9 @@ func (u *uploader) one(ctx context.Context, file string) (*result, error) {
 	}
 	l := u.newLoad(source)
 	if err := l.start(ctx); err != nil {
+		if ctx.Err() != nil {
+			err = l.interrupted()
+		}
 		return nil, errors.Join(err, l.rejects.Close(), source.Close())
 	}
 	late, cancel := graceful(ctx)
@@ -466,6 +475,7 @@ func (l *load) finish(ctx, late context.Context) (*result, error) {
 	if err := l.record(late, snapshot); err != nil {
 		return r, &CodedError{ExitUndelivered, l.stopped(err)}
 	}
+	l.notify(late, snapshot, r.Dashboard)
 	if lacking := l.lacking(r, kept); len(lacking) > 0 {
 		return r, &CodedError{ExitUndelivered, fmt.Errorf("%s: %s", displayName(l.source.Name), strings.Join(lacking, "; "))}
 	}
@@ -497,6 +507,14 @@ func (l *load) record(ctx context.Context, snapshot *runs.Snapshot) error {
 		return fmt.Errorf("the samples are delivered, but the run's own document is not: %w", err)
 	}
 	return nil
+}
+
+// notify tells of the run, unless an earlier upload of the same file did.
+func (l *load) notify(ctx context.Context, snapshot *runs.Snapshot, dashboard string) {
+	if l.client == nil || l.known >= l.pipeline.Samples() && len(l.verdicts) == 0 {
+		return
+	}
+	l.env.tellDeliveries(l.notifier.Run(ctx, l.store(), snapshot, dashboard))
 }
 
 func (l *load) store() *runs.Store {

@@ -12,6 +12,7 @@ import (
 	"github.com/k6es/k6es/ingest"
 	"github.com/k6es/k6es/ingest/spool"
 	"github.com/k6es/k6es/mappings"
+	"github.com/k6es/k6es/notify"
 	"github.com/k6es/k6es/runs/ci"
 )
 
@@ -47,6 +48,11 @@ func (c Config) Documents() ingest.Options {
 		Prefix: c.IndexPrefix, Period: ingest.Period(c.IndexPeriod), MaxLabels: c.MaxLabels,
 		URLs: ingest.URLPolicy(c.URLTag), MaxURLs: c.MaxURLs,
 	}
+}
+
+// Notifications is who is told of ends of runs and of comparisons.
+func (c Config) Notifications() notify.Options {
+	return notify.Options{URLs: c.NotifyURLs, On: c.NotifyOn, Secret: c.NotifySecret, CACertFile: c.NotifyCACertFile}
 }
 
 // Origin is what the user says of where the run came from.

@@ -16,6 +16,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/k6es/k6es/notify"
 )
 
 //go:generate go run ./generate
@@ -61,7 +63,13 @@ type Config struct {
 
 	LogsIndex       []string          // indices of production logs; nil: none
 	LogsFields      map[string]string // role → field, where probing is not to be trusted
+	Alarms          map[string]string // rule.parameter → value, rule → off
 	LogsLatencyUnit string            // ns, us, ms or s; empty: probed
+
+	NotifyURLs       []string // who is told of ends of runs and of comparisons; nil: nobody
+	NotifyOn         []string // always, failed, worse: one is enough
+	NotifySecret     string   // empty: notifications are not signed
+	NotifyCACertFile string   // PEM; empty: the system's certificates
 
 	RunID    string // empty: the run chooses
 	Append   bool   // the run id may be that of a run that has ended
@@ -178,6 +186,7 @@ func (c *Config) check() error {
 		c.needs("client-cert-file", "client-key-file"),
 		c.needs("client-key-file", "client-cert-file"),
 		c.bulkFits(),
+		c.notifies(),
 	)
 }
 
@@ -198,6 +207,14 @@ func (c *Config) needs(name, other string) error {
 		return nil
 	}
 	return fmt.Errorf("%s is given without %s", c.cited(name), other)
+}
+
+// notifies looks at addresses, of which no error may repeat anything.
+func (c *Config) notifies() error {
+	if err := notify.CheckURLs(c.NotifyURLs); err != nil {
+		return fmt.Errorf("%s: %w", c.cited("notify"), err)
+	}
+	return nil
 }
 
 func (c *Config) bulkFits() error {

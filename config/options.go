@@ -154,11 +154,28 @@ var options = []Option{
 		Help:  "indices of the team's production logs, such as filebeat-*,logs-*",
 		field: func(c *Config) any { return &c.LogsIndex }},
 	{Name: "logs-fields", Flag: "logs-field", Env: "K6_ELASTICSEARCH_LOGS_FIELDS", Where: CLI,
-		Help:  "fields of the logs where probing finds the wrong ones, as role=field: time, level, message, host, service, route, status, latency; role=none: there is no such field",
+		Help:  "fields of the logs where probing finds the wrong ones, as role=field: time, level, message, host, service, route, status, latency, client; role=none: there is no such field",
 		field: func(c *Config) any { return &c.LogsFields }},
 	{Name: "logs-latency-unit", Env: "K6_ELASTICSEARCH_LOGS_LATENCY_UNIT", Choices: []string{"ns", "us", "ms", "s"}, Where: CLI,
 		Help:  "unit of the logs' latency field; else probed",
 		field: func(c *Config) any { return &c.LogsLatencyUnit }},
+
+	{Name: "alarms", Flag: "alarm", Env: "K6_ELASTICSEARCH_ALARMS", Where: CLI,
+		Help:  "limits of alarm rules, as rule.parameter=value; rule=off leaves the rule out",
+		field: func(c *Config) any { return &c.Alarms }},
+
+	{Name: "notify", Env: "K6_ELASTICSEARCH_NOTIFY_URL", EnvAliases: []string{"K6_ELASTICSEARCH_NOTIFY"}, Secret: true, Where: Both,
+		Help:  "addresses that are told how a run or comparison ended: webhooks of Slack or Teams, or any other, which gets JSON",
+		field: func(c *Config) any { return &c.NotifyURLs }},
+	{Name: "notify-on", Env: "K6_ELASTICSEARCH_NOTIFY_ON", Default: "always", Choices: []string{"always", "failed", "worse"}, Where: Both,
+		Help:  "when to notify: always, if the run failed or is not stored whole, or if it is worse than its baseline; failed,worse: if either is so",
+		field: func(c *Config) any { return &c.NotifyOn }},
+	{Name: "notify-secret", Env: "K6_ELASTICSEARCH_NOTIFY_SECRET", Secret: true, Where: Both,
+		Help:  "signs notifications that are sent as JSON, by HMAC-SHA256",
+		field: func(c *Config) any { return &c.NotifySecret }},
+	{Name: "notify-ca-cert-file", Env: "K6_ELASTICSEARCH_NOTIFY_CA_CERT_FILE", Where: Both,
+		Help:  "PEM file with the certificate authority of receivers of notifications, beside the system's",
+		field: func(c *Config) any { return &c.NotifyCACertFile }},
 
 	{Name: "index-name", Env: "K6_ELASTICSEARCH_INDEX_NAME", Where: Output,
 		Help:    "ignored: index names are made from index-prefix",
@@ -269,12 +286,15 @@ func Options() []Option {
 	return append([]Option(nil), options...)
 }
 
+// blank is there for the types of its fields; nobody writes to it.
+var blank Config
+
 // Kind says how the option's value is written.
 func (o *Option) Kind() Kind {
 	if o.field == nil {
 		return Text
 	}
-	switch o.field(&Config{}).(type) {
+	switch o.field(&blank).(type) {
 	case *[]string:
 		return List
 	case *map[string]string:

@@ -100,6 +100,9 @@ func (c Config) MarshalJSON() ([]byte, error) {
 func (o *Option) text(c *Config) string {
 	switch field := o.field(c).(type) {
 	case *[]string:
+		if o.Secret {
+			return strings.Join(slices.Repeat([]string{mask}, len(*field)), ",")
+		}
 		return maskAddresses(*field)
 	case *map[string]string:
 		return o.pairsText(*field)

@@ -132,7 +132,7 @@ func TestTableIsConsistent(t *testing.T) {
 		assert.NotContains(t, option.Help, "|", option.Name)
 		assert.Equal(t, option.Ignored == "", option.field != nil, option.Name)
 		if option.Secret {
-			assert.Contains(t, []Kind{Text, Map}, option.Kind(), "an error would quote the secret %s", option.Name)
+			assert.Contains(t, []Kind{Text, Map, List}, option.Kind(), "an error would quote the secret %s", option.Name)
 			assert.True(t, option.valid == nil && option.Choices == nil, "an error would quote the secret %s", option.Name)
 		}
 		if option.Max != "" {

@@ -104,7 +104,7 @@ func (c *Client) CheckResponse(response *http.Response) error {
 		Status:     response.StatusCode,
 		Type:       kind,
 		Reason:     c.exchanger.secrets.hide(reason),
-		RetryAfter: retryAfter(response.Header.Get("Retry-After"), time.Now()),
+		RetryAfter: RetryAfter(response.Header.Get("Retry-After"), time.Now()),
 		login:      c.login,
 	}
 }
@@ -163,8 +163,8 @@ func shorten(text string) string {
 	return strings.ToValidUTF8(text[:maxReason], "") + "…"
 }
 
-// retryAfter reads the header's two forms, seconds and a date.
-func retryAfter(value string, now time.Time) time.Duration {
+// RetryAfter reads the two forms of the header Retry-After, seconds and a date; 0 where it is neither, or past.
+func RetryAfter(value string, now time.Time) time.Duration {
 	if seconds, err := strconv.ParseUint(value, 10, 32); err == nil {
 		return time.Duration(seconds) * time.Second //nolint:gosec // 32 bits
 	}

@@ -11,6 +11,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -177,11 +178,16 @@ func closedPort(t *testing.T) string {
 // options are the options that hold a secret, and those that go with them.
 func (p plants) options(t *testing.T) map[string]string {
 	proxy := elastictest.NewProxy(t, "gate:"+p.secret("proxy"))
+	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Error(w, "nothing here: "+r.URL.String(), http.StatusNotFound)
+	}))
+	t.Cleanup(hook.Close)
 	return map[string]string{
 		"user": "k6", "password": p.secret("password"), "headers": "X-Gateway=" + p.secret("header"),
 		"proxy":       "http://gate:" + p.escaped("proxy") + "@" + proxy.Address,
 		"kibana-user": "k6", "kibana-password": p.secret("kibana"), "kibana-url": "http://k6:" + p.escaped("kibana URL") + "@127.0.0.1:1",
 		"pipeline-url": "https://ci:" + p.escaped("pipeline URL") + "@ci.example.com/7",
+		"notify":       hook.URL + "/services/" + p.escaped("notify"), "notify-secret": p.secret("notify secret"),
 	}
 }
 
@@ -287,6 +293,7 @@ func (w way) check(t *testing.T, p plants, to target) {
 		if argument != "" {
 			assert.Contains(t, loaded.stderr, "--password holds a secret that the list of processes shows")
 			assert.Contains(t, ran.stderr, "password holds a secret that the list of processes shows")
+			assert.Contains(t, ran.stderr, "notify holds a secret that the list of processes shows")
 		}
 		if to.documents != nil {
 			stored := to.documents(t, prefix)
@@ -307,7 +314,7 @@ func (w way) check(t *testing.T, p plants, to target) {
 // serverFlags are those of the flags that a command that only looks has.
 func serverFlags(flags []string) []string {
 	return slices.DeleteFunc(slices.Clone(flags), func(flag string) bool {
-		return strings.HasPrefix(flag, "--kibana") || strings.HasPrefix(flag, "--pipeline")
+		return strings.HasPrefix(flag, "--kibana") || strings.HasPrefix(flag, "--pipeline") || strings.HasPrefix(flag, "--notify")
 	})
 }
 
