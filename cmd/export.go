@@ -31,7 +31,7 @@ func newExport(env Env) *cobra.Command {
 		Args:  unknownCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newExportTemplate(env), newExportPolicy(env), newExportDashboards(env))
+	cmd.AddCommand(newExportTemplate(env), newExportPolicy(env), newExportDashboards(env), newExportAlerts(env))
 	return cmd
 }
 

@@ -126,7 +126,7 @@ func (l look) headline(s story) string {
 		pinned = l.paint(yellow, star+" pinned")
 	}
 	lines := []string{
-		l.flow([]string{l.paint(bold, cutTo(oneLine(s.run.K6.Test+" "+runName(s.run, runs.ShortIDs([]*runs.Document{s.run})[0])), l.width-2)), l.times(s.run), span(run.Duration), pinned}, " · "),
+		l.flow([]string{l.paint(bold, cutTo(oneLine(s.run.K6.Test+" "+runName(s.run, runs.ShortIDs([]*runs.Document{s.run})[0])), l.width-2)), l.times(s.run), span(run.Duration), pinned}),
 		l.verdict(s),
 	}
 	if run.Note != "" {
@@ -424,7 +424,7 @@ func (l look) origin(s story) string {
 		for i, part := range parts {
 			parts[i] = oneLine(part)
 		}
-		if told := l.flow(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), " · "); told != "" {
+		if told := l.flow(slices.DeleteFunc(parts, func(part string) bool { return part == "" })); told != "" {
 			lines = append(lines, l.paint(faint, fmt.Sprintf("%-8s", name))+strings.ReplaceAll(told, "\n  ", "\n        "))
 		}
 	}

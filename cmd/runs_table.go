@@ -222,9 +222,10 @@ func trimLines(s string) string {
 // oneLine makes a text fit for a line: white space is one blank, and what would move the cursor can be seen.
 func oneLine(s string) string { return terminal.Escape(strings.Join(strings.Fields(s), " ")) }
 
-// flow joins parts by a separator, on as many lines as the width asks for. A part that is too wide is cut,
+// flow joins parts by a dot, on as many lines as the width asks for. A part that is too wide is cut,
 // unless it is an address.
-func (l look) flow(parts []string, separator string) string {
+func (l look) flow(parts []string) string {
+	const separator = " · "
 	var lines []string
 	line := ""
 	for _, part := range parts {

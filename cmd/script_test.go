@@ -19,6 +19,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/k6es/k6es/alerts"
+	"github.com/k6es/k6es/alerts/alertingtest"
 	"github.com/k6es/k6es/cmd"
 	"github.com/k6es/k6es/kibana/kibanatest"
 	"github.com/k6es/k6es/scripts/servers/servertest"
@@ -73,6 +75,9 @@ func runScripts(t *testing.T, dir string, vars map[string]string) {
 				env.Setenv(name, value)
 			}
 			env.Setenv("KIBANA_URL", kibanatest.New(t, "").URL)
+			if url := vars["ES_URL"]; url != "" {
+				env.Setenv("ALERTING_URL", alertingtest.New(t, alerts.OpenDistro, url).URL)
+			}
 			return os.CopyFS(env.WorkDir, os.DirFS("testdata/data"))
 		},
 		Condition: func(condition string) (bool, error) {
@@ -83,7 +88,7 @@ func runScripts(t *testing.T, dir string, vars map[string]string) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "gzip": zip, "cut": cut, "zero": zero, "serve": serve, "http": request, "alter": alter, "plain": plain,
-			"leave": leave, "harm": harm, "hold": hold,
+			"leave": leave, "harm": harm, "hold": hold, "receive": receive,
 		},
 	})
 }

@@ -14,10 +14,11 @@ import (
 )
 
 type setupOptions struct {
-	indexManagement, dashboards bool
-	check, dryRun, force        bool
-	retention                   string
-	wait                        time.Duration
+	indexManagement, dashboards, alerts bool
+	check, dryRun, force                bool
+	retention                           string
+	wait                                time.Duration
+	channels                            []string
 }
 
 // newSetup makes the command that prepares the server.
@@ -30,21 +31,25 @@ func newSetup(env Env) *cobra.Command {
 			"upgrades the index templates, and the dashboards where --kibana-url says where\n" +
 			"Kibana is. It may be run again and again. It never downgrades templates, and\n" +
 			"never overwrites one that somebody changed by hand, unless --force says so.\n" +
-			"Dashboards become those of this k6es: keep edits of yours under another title.",
+			"Dashboards become those of this k6es: keep edits of yours under another title.\n" +
+			"Alarms are installed where --alerts asks for it, and the server has an alerting\n" +
+			"plugin (OpenSearch, Open Distro).",
 		Example: "  k6es setup\n  k6es setup --check    # exit 1 when something is missing, older or altered\n  k6es setup --dry-run\n" +
-			"  k6es setup --retention 30d",
+			"  k6es setup --retention 30d\n  k6es setup --alerts --logs-index 'filebeat-*' --channel YOUR_CHANNEL_ID",
 		Args: noArgs,
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&options.indexManagement, "index-management", false, "only the index templates and indices")
 	flags.BoolVar(&options.dashboards, "dashboards", false, "only the dashboards in Kibana or OpenSearch Dashboards")
+	flags.BoolVar(&options.alerts, "alerts", false, "only the alarms, as monitors of OpenSearch's or Open Distro's alerting")
+	addChannelFlag(flags, &options.channels)
 	flags.DurationVar(&options.wait, "wait", 0, "how long to wait for Kibana, even one that does not listen yet (default 1m for one that starts)")
 	flags.BoolVar(&options.check, "check", false, "change nothing; exit 1 when something is missing, older or altered")
 	flags.BoolVar(&options.dryRun, "dry-run", false, "say what would be done, and do nothing")
 	flags.BoolVar(&options.force, "force", false, "also replace templates that are newer, altered by hand, or not k6es's")
 	flags.StringVar(&options.retention, "retention", "", "let the server delete samples that are older: 30d, 8w; off: keep them (ILM or ISM)")
 	addServerFlags(flags)
-	addOptions(flags, append([]string{"index-period", "replicas"}, logsOptions...)...)
+	addOptions(flags, append([]string{"index-period", "replicas"}, alertOptions...)...)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if options.check && options.dryRun {
 			return usageError("--check and --dry-run exclude each other")
@@ -66,17 +71,25 @@ func (env Env) setup(ctx context.Context, flags *pflag.FlagSet, options setupOpt
 	if err != nil {
 		return err
 	}
-	if options.dashboards && !options.indexManagement && asked.text != "" {
-		return usageError("--retention is about indices: leave out --dashboards, or add --index-management")
+	all := !options.indexManagement && !options.dashboards && !options.alerts
+	switch {
+	case asked.text != "" && !all && !options.indexManagement:
+		return usageError("--retention is about indices: leave out --dashboards and --alerts, or add --index-management")
+	case len(options.channels) > 0 && !options.alerts:
+		return usageError("--channel is about alarms: add --alerts")
 	}
-	if options.dashboards && !options.indexManagement {
-		return env.setupDashboards(ctx, cfg, options)
+	if all || options.indexManagement {
+		if err = env.setupServer(ctx, cfg, options, asked); err != nil && !options.check {
+			return err
+		}
 	}
-	err = env.setupServer(ctx, cfg, options, asked)
-	if options.indexManagement && !options.dashboards || err != nil && !options.check {
-		return err
+	if all || options.dashboards {
+		err = errors.Join(err, env.setupDashboards(ctx, cfg, options))
 	}
-	return errors.Join(err, env.setupDashboards(ctx, cfg, options))
+	if options.alerts {
+		err = errors.Join(err, env.setupAlerts(ctx, cfg, options))
+	}
+	return err
 }
 
 // setupServer is the part that concerns Elasticsearch.

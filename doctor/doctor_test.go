@@ -140,7 +140,7 @@ func TestHealthyServer(t *testing.T) {
 	for check, text := range map[string]string{
 		"Elasticsearch": "http://es:9200 · 8.19.21, cluster farm, green",
 		"credentials":   `user "k6" may write k6-metrics-*, k6-runs, k6-series, k6-comparisons; delete runs; install templates`,
-		"templates":     "4 current (version 1)",
+		"templates":     "4 current (version 2)",
 		"indices":       "2, with 104,823 documents in 9.0 MB",
 		"clock":         "this machine and the server agree",
 		"blocks":        "none: documents are taken",

@@ -113,7 +113,7 @@ func (a account) pasted(t *testing.T, heading, password string) [][]string {
 	_, section, found := strings.Cut(string(text), "\n### "+heading+"\n")
 	require.True(t, found)
 	section = regexp.MustCompile(`(?s)\n##.*`).ReplaceAllString(section, "")
-	section = strings.NewReplacer(`"k6-`, `"`+a.Prefix+"-", "k6es_", a.Prefix+"_", "CHANGE-ME", password).Replace(section)
+	section = strings.NewReplacer(`"k6-`, `"`+a.Prefix+"-", `"filebeat-`, `"`+a.Prefix+"-filebeat-", "k6es_", a.Prefix+"_", "CHANGE-ME", password).Replace(section)
 	var requests [][]string
 	for _, block := range requestBlock.FindAllStringSubmatch(section, -1) {
 		method, path, _ := strings.Cut(block[1], " ")
@@ -147,7 +147,7 @@ func (a account) roles(t *testing.T, heading string) (setup, ingest, reader, nob
 			}
 		}
 	}
-	require.Equal(t, []string{name("setup"), name("ingest"), name("reader")}, roles)
+	require.Equal(t, []string{name("setup"), name("ingest"), name("reader"), name("logs")}, roles)
 	return a.as(name("setup"), password), a.as(name("ingest"), password), a.as(name("reader"), password), a.as(name("nobody"), password)
 }
 
@@ -212,12 +212,31 @@ func TestRolesOfTheDocumentation(t *testing.T) {
 			reader.lacks(t, "indices:data/write/bulk", reader.k6es("upload", "--setup=off", second))
 			reader.lacks(t, "indices:data/write/index", reader.k6es("runs", "note", "latest", "mine"))
 
+			// It reads the team's logs where it has that role too, and may do no more with them.
+			lines := prefix + "-filebeat-1"
+			administrator.must(t, http.MethodPut, "/"+lines+"/_doc/1?refresh=true", `{"@timestamp":"2026-11-22T10:00:00Z","message":"hello"}`)
+			ofLines := []string{"logs", "latest", "--logs-index", prefix + "-filebeat-*"}
+			assert.Regexp(t, `or this user may not see it|the privilege indices:data/read/`, reader.k6es(ofLines...).run(t, 1).stderr)
+			administrator.giveLogs(t, reader)
+			assert.Contains(t, reader.k6es(ofLines...).run(t, 0).stdout, "logs "+prefix+"-filebeat-*")
+			reader.denied(t, http.MethodPut, "/"+lines+"/_doc/2", "{}")
+
 			// Whoever sets it up may keep it in order.
 			setup.k6es("runs", "note", "latest", "seen").run(t, 0)
 			setup.k6es("runs", "delete", "--yes", "latest").run(t, 0)
 			setup.k6es("runs", "prune", "--yes", "--keep-last", "1").run(t, 0)
 		})
 	}
+}
+
+// giveLogs gives a reader the role to read logs, beside its own.
+func (a account) giveLogs(t *testing.T, reader account) {
+	t.Helper()
+	if _, answer := a.send(t, http.MethodGet, "/_plugins/_security/api/roles/"+a.Prefix+"_logs", ""); strings.Contains(answer, "index_permissions") {
+		a.must(t, http.MethodPut, "/_plugins/_security/api/rolesmapping/"+a.Prefix+"_logs", fmt.Sprintf(`{"users":[%q]}`, reader.User))
+		return
+	}
+	a.must(t, http.MethodPut, "/_security/user/"+reader.User, fmt.Sprintf(`{"password":%q,"roles":[%q,%q]}`, reader.Password, reader.User, a.Prefix+"_logs"))
 }
 
 // lacks demands that a command fails and names the privilege that is missing.

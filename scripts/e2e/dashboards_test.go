@@ -106,7 +106,8 @@ func browserRun(at time.Time) string {
 	return text.String()
 }
 
-// writeLogs writes log lines of a service, as Filebeat has them, from the time of the live run.
+// writeLogs writes log lines of a service, as Filebeat has them, from the time of the live run and from the
+// day before, when one error was another.
 func (b boards) writeLogs(t *testing.T, index string) {
 	t.Helper()
 	keyword := object{"type": "keyword"}
@@ -121,7 +122,8 @@ func (b boards) writeLogs(t *testing.T, index string) {
 	}}}
 	require.Equal(t, http.StatusOK, b.send(t, http.MethodPut, "/"+index, mapping, nil))
 	var bulk strings.Builder
-	for i := range 60 {
+	const each = 60
+	for i := range 2 * each {
 		level, status, message := "info", 200, "order placed"
 		switch i % 5 {
 		case 3:
@@ -129,7 +131,12 @@ func (b boards) writeLogs(t *testing.T, index string) {
 		case 4:
 			level, status, message = "error", 503, "no stock service"
 		}
-		at := b.from.Add(time.Minute + time.Duration(i)*100*time.Millisecond).UTC().Format(time.RFC3339Nano)
+		day := b.from
+		if i >= each {
+			day = day.AddDate(0, 0, -1)
+			message = strings.Replace(message, "stock", "payment", 1)
+		}
+		at := day.Add(time.Minute + time.Duration(i%each)*100*time.Millisecond).UTC().Format(time.RFC3339Nano)
 		fmt.Fprintf(&bulk, `{"create":{}}`+"\n"+`{"@timestamp":%q,"message":%q,"log":{"level":%q},"host":{"name":"web-%d"},"service":{"name":"shop"},`+
 			`"url":{"path":"/items"},"http":{"response":{"status_code":%d}},"event":{"duration":%d}}`+"\n", at, message, level, i%2, status, 1_000_000*(i+1))
 	}

@@ -221,32 +221,35 @@ func (s series) compareTrend(want map[string]float64) {
 	s.compareAll(want, got, lost)
 }
 
-// values returns all values of a trend, sorted.
+// values returns all values of a trend, sorted. They are read document by document, as a document may hold
+// the same value twice, and an aggregation by value counts documents.
 func (s series) values() []float64 {
 	s.t.Helper()
 	const page = 10_000
+	field := s.field("value")
+	body := object{
+		"size": page, "_source": false, "docvalue_fields": []string{field}, "track_total_hits": false,
+		"sort": []string{"@timestamp", "_seq_no"},
+	}
 	var values []float64
-	composite := object{"size": page, "sources": []object{{"value": object{"terms": object{"field": s.field("value")}}}}}
 	for {
 		var answer struct {
-			Aggregations struct {
-				All struct {
-					After   object `json:"after_key"`
-					Buckets []struct {
-						Key   struct{ Value float64 }
-						Count int `json:"doc_count"`
-					}
+			Hits struct {
+				Hits []struct {
+					Fields map[string][]float64
+					Sort   []any
 				}
 			}
 		}
-		s.search(object{"size": 0, "aggs": object{"all": object{"composite": composite}}}, &answer)
-		for _, bucket := range answer.Aggregations.All.Buckets {
-			values = append(values, slices.Repeat([]float64{bucket.Key.Value}, bucket.Count)...)
+		s.search(body, &answer)
+		for _, hit := range answer.Hits.Hits {
+			values = append(values, hit.Fields[field]...)
 		}
-		if len(answer.Aggregations.All.Buckets) < page {
+		if len(answer.Hits.Hits) < page {
+			slices.Sort(values)
 			return values
 		}
-		composite["after"] = answer.Aggregations.All.After
+		body["search_after"] = answer.Hits.Hits[page-1].Sort
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"net"
+	"net/http"
 	"os"
 	"strconv"
 	"sync"
@@ -57,6 +59,7 @@ type line struct {
 // requestLine is the log line of a request. IntervalTime is in milliseconds.
 type requestLine struct {
 	line
+	IP           string  `json:"ip"` // of the client
 	Method       string  `json:"method"`
 	Route        string  `json:"route"`
 	Status       int     `json:"status"`
@@ -65,18 +68,27 @@ type requestLine struct {
 }
 
 // request logs one request; err is what went wrong, if anything.
-func (l *logger) request(method, path, route string, status int, took time.Duration, err error) {
+func (l *logger) request(r *http.Request, route string, status int, took time.Duration, err error) {
 	now := l.now()
-	r := requestLine{
-		line:   l.line(now, levelOf(status), fmt.Sprintf("%s %s %d", method, path, status)),
-		Method: method, Route: route, Status: status,
+	entry := requestLine{
+		line: l.line(now, levelOf(status), fmt.Sprintf("%s %s %d", r.Method, r.URL.Path, status)),
+		IP:   clientOf(r), Method: r.Method, Route: route, Status: status,
 		IntervalTime: math.Round(took.Seconds()*1e6) / 1e3,
 	}
-	if f := (*fault)(nil); r.Level == levelError && errors.As(err, &f) {
-		r.Message += ": " + f.message
-		r.Stack = f.stack
+	if f := (*fault)(nil); entry.Level == levelError && errors.As(err, &f) {
+		entry.Message += ": " + f.message
+		entry.Stack = f.stack
 	}
-	l.write(now, r)
+	l.write(now, entry)
+}
+
+// clientOf is the address that a request comes from, without the port.
+func clientOf(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
 }
 
 // lifecycle logs the start or the end of the service.

@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"testing"
 	"time"
@@ -20,12 +22,15 @@ func newTestLogger() (*logger, *logBuffer) {
 	}, file
 }
 
+// requestFor comes from 192.0.2.1, as httptest has it.
+func requestFor(path string) *http.Request { return httptest.NewRequest(http.MethodGet, path, nil) }
+
 func TestRequestLine(t *testing.T) {
 	t.Parallel()
 	l, file := newTestLogger()
-	l.request("GET", "/api/items/7", "/api/items/:id", 200, 2130600*time.Nanosecond, nil)
+	l.request(requestFor("/api/items/7"), "/api/items/:id", 200, 2130600*time.Nanosecond, nil)
 	assert.Equal(t, `{"timestamp":"2026-11-22T12:43:56.567Z","level":"info","message":"GET /api/items/7 200",`+
-		`"hostname":"web-1","instanceId":"7","method":"GET","route":"/api/items/:id","status":200,"IntervalTime":2.131}`+
+		`"hostname":"web-1","instanceId":"7","ip":"192.0.2.1","method":"GET","route":"/api/items/:id","status":200,"IntervalTime":2.131}`+
 		"\n", file.text.String())
 }
 
@@ -48,9 +53,9 @@ func TestLevelFollowsStatus(t *testing.T) {
 func TestOnlyErrorsHaveAStack(t *testing.T) {
 	t.Parallel()
 	l, file := newTestLogger()
-	l.request("GET", "/a", "/a", 404, 0, newFault(404, "not here"))
-	l.request("GET", "/a", "/a", 500, 0, newFault(500, "broken"))
-	l.request("GET", "/a", "/a", 500, 0, errors.New("without a stack"))
+	l.request(requestFor("/a"), "/a", 404, 0, newFault(404, "not here"))
+	l.request(requestFor("/a"), "/a", 500, 0, newFault(500, "broken"))
+	l.request(requestFor("/a"), "/a", 500, 0, errors.New("without a stack"))
 	lines := file.lines(t)
 	assert.NotContains(t, lines[0], "stack")
 	assert.Equal(t, "GET /a 500: broken", lines[1]["message"])

@@ -88,7 +88,7 @@ func (s *server) logged(label string, h handler) http.Handler {
 		if err != nil {
 			answer(res, r, err)
 		}
-		s.log.request(r.Method, r.URL.Path, label, res.status, time.Since(start), err)
+		s.log.request(r, label, res.status, time.Since(start), err)
 	})
 }
 

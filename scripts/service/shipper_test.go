@@ -67,7 +67,7 @@ func TestLinesBecomeDocuments(t *testing.T) {
 	web := httptest.NewServer(fake)
 	defer web.Close()
 	l, s := ship(t, web.URL)
-	l.request("GET", "/fast", "/fast", 200, time.Millisecond, nil)
+	l.request(requestFor("/fast"), "/fast", 200, time.Millisecond, nil)
 	l.lifecycle(levelInfo, "server stopped")
 	assert.Equal(t, "log index: 2 lines delivered, 0 dropped", s.close())
 
@@ -75,7 +75,7 @@ func TestLinesBecomeDocuments(t *testing.T) {
 	assert.Equal(t, map[string]any{
 		"@timestamp": "2026-11-22T12:43:56.567Z", "timestamp": "2026-11-22T12:43:56.567Z",
 		"level": "info", "message": "GET /fast 200", "hostname": "web-1", "instanceId": "7",
-		"method": "GET", "route": "/fast", "status": 200.0, "IntervalTime": 1.0,
+		"ip": "192.0.2.1", "method": "GET", "route": "/fast", "status": 200.0, "IntervalTime": 1.0,
 	}, fake.documents[0])
 	assert.Equal(t, "server stopped", fake.documents[1]["message"])
 }

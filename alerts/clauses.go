@@ -1,0 +1,49 @@
+package alerts
+
+import (
+	"fmt"
+
+	"github.com/k6es/k6es/logs"
+)
+
+// lacking says what the logs lack for a rule.
+type lacking struct{ why string }
+
+func (l *lacking) Error() string { return l.why }
+
+// logField is the field of a role that can be filtered and counted by, as a rule names it: $host.
+func logField(shape *logs.Shape, name string) (string, error) {
+	choice := shape.Choice(logs.Role(name))
+	switch {
+	case !choice.Found():
+		return "", &lacking{fmt.Sprintf("the logs have no %s (%s); --logs-field %s=FIELD names one", name, choice.Why, name)}
+	case choice.Field == "":
+		return "", &lacking{fmt.Sprintf("the logs' %s cannot be counted by (%s)", name, choice.Why)}
+	default:
+		return choice.Field, nil
+	}
+}
+
+// logClause is the query that finds a kind of log lines, as a rule names it: $failures.
+func logClause(shape *logs.Shape, name string) (query map[string]any, known bool, err error) {
+	switch name {
+	case "failures":
+		query = shape.Failures.Query
+	case "ended":
+		query = shape.Ended.Query
+	case "unknown":
+		status, err := logField(shape, string(logs.Status))
+		if err != nil {
+			return nil, true, err
+		}
+		query = map[string]any{"term": map[string]any{status: "404"}}
+	default:
+		return nil, false, nil
+	}
+	if query == nil {
+		return nil, true, &lacking{fmt.Sprintf("the logs do not tell %s: they have no level and no status", map[string]string{
+			"failures": "failures from other lines", "ended": "how a process ended",
+		}[name])}
+	}
+	return query, true, nil
+}

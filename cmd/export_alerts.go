@@ -1,0 +1,229 @@
+package cmd
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/dustin/go-humanize/english"
+	"github.com/spf13/cobra"
+
+	"github.com/k6es/k6es/alerts"
+	"github.com/k6es/k6es/config"
+	"github.com/k6es/k6es/elastic"
+	"github.com/k6es/k6es/logs"
+)
+
+// alertsExport is what alarms are written from.
+type alertsExport struct {
+	config    config.Config
+	receivers []alerts.Receiver
+	writeback string
+	channels  []string
+	alarms    []alerts.Alarm
+}
+
+// alertFormats are the alerting systems that alarms are written for. Each makes the files, and says what to do
+// with them in a folder; some say why they cannot have an alarm, or nothing.
+var alertFormats = map[string]struct {
+	files func(alertsExport) ([]alerts.File, error)
+	next  func(env Env, export alertsExport, dir string)
+	lacks func(alerts.Alarm) string
+}{
+	"elastalert2": {elastAlert2Files, elastAlert2Next, nil},
+	"opensearch":  {monitorFiles(alerts.OpenSearch), monitorsNext(alerts.OpenSearch), nil},
+	"opendistro":  {monitorFiles(alerts.OpenDistro), monitorsNext(alerts.OpenDistro), nil},
+	"kibana":      {kibanaFiles(newKibana), kibanaNext, newKibana.Lacks},
+	"kibana-7.17": {kibanaFiles(oldKibana), kibanaNext, oldKibana.Lacks},
+}
+
+// alertOptions are the options that make alarms of rules.
+var alertOptions = append([]string{"alarms"}, logsOptions...)
+
+func newExportAlerts(env Env) *cobra.Command {
+	var format, dir, writeback string
+	var receivers, channels []string
+	cmd := &cobra.Command{
+		Use:   "alerts",
+		Short: "Write the alarms as files for an alerting system",
+		Long: "Writes the alarm rules for an alerting system, with the indices of this prefix,\n" +
+			"and for production logs (--logs-index) with the fields that they are found to\n" +
+			"have: for that, the server is asked. Limits are set by --alarm. Addresses of\n" +
+			"receivers stay out of the files: they name environment variables, unless an\n" +
+			"address is given.",
+		Example: "  k6es export alerts --for elastalert2 --dir alarms --logs-index 'filebeat-*' --receiver slack\n" +
+			"  k6es export alerts --for elastalert2 --dir alarms --alarm run-slow.limit=500 --alarm host-silent=off\n" +
+			"  k6es export alerts --for opensearch --dir alarms --channel YOUR_CHANNEL_ID",
+		Args: noArgs,
+	}
+	flags := cmd.Flags()
+	known := slices.Sorted(maps.Keys(alertFormats))
+	flags.StringVar(&format, "for", "", "alerting system: "+strings.Join(known, ", "))
+	flags.StringVar(&dir, "dir", "", "folder to write to")
+	flags.StringArrayVar(&receivers, "receiver", nil,
+		"who is told: "+strings.Join(alerts.ReceiverKinds(), ", ")+", from the variable ELASTALERT_KIND; or kind=address, which is then written")
+	flags.StringVar(&writeback, "writeback-index", "", "ElastAlert2's own index; else the prefix and -elastalert")
+	addChannelFlag(flags, &channels)
+	addServerFlags(flags)
+	addOptions(flags, alertOptions...)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if _, ok := alertFormats[format]; !ok {
+			return usageError("--for %s is not known; choose from %s", strconv.Quote(format), strings.Join(known, ", "))
+		}
+		if dir == "" {
+			return usageError("say where the files go: --dir")
+		}
+		export := alertsExport{writeback: writeback, channels: channels}
+		for _, text := range receivers {
+			receiver, err := alerts.ParseReceiver(text)
+			if err != nil {
+				return usageError("--receiver: %w", err)
+			}
+			export.receivers = append(export.receivers, receiver)
+		}
+		var err error
+		if export.config, err = env.load(flags); err != nil {
+			return err
+		}
+		return env.exportAlerts(cmd.Context(), export, format, dir)
+	}
+	return cmd
+}
+
+func (env Env) exportAlerts(ctx context.Context, export alertsExport, format, dir string) error {
+	alarms, left, err := env.alarms(ctx, export.config)
+	if err != nil {
+		return err
+	}
+	for _, alarm := range alarms {
+		if lacks := alertFormats[format].lacks; lacks != nil && lacks(alarm) != "" {
+			left = append(left, alerts.LeftOut{Rule: alarm.Rule, Why: lacks(alarm)})
+			continue
+		}
+		export.alarms = append(export.alarms, alarm)
+	}
+	files, err := alertFormats[format].files(export)
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		path := filepath.Join(dir, filepath.FromSlash(file.Path))
+		if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+			return fmt.Errorf("cannot make the folder %s: %w", filepath.Dir(path), err)
+		}
+		if err := os.WriteFile(path, file.Text, 0o600); err != nil {
+			return fmt.Errorf("cannot write the alarms: %w", err)
+		}
+	}
+	for _, alarm := range export.alarms {
+		fmt.Fprintf(env.Out, "%s: %s%s\n", alarm.Rule.Name, alarm.Rule.Title, settingsOf(alarm))
+	}
+	for _, out := range left {
+		fmt.Fprintf(env.Out, "left out: %s: %s\n", out.Rule.Name, out.Why)
+	}
+	fmt.Fprintf(env.Out, "%s in %s\n", english.Plural(len(files), "file", ""), dir)
+	alertFormats[format].next(env, export, dir)
+	return nil
+}
+
+// settingsOf are the parameters that an alarm was made with, but those that say nothing.
+func settingsOf(alarm alerts.Alarm) string {
+	var settings []string
+	for _, parameter := range alarm.Rule.Parameters {
+		if value := alarm.Values[parameter.Name]; value != "" {
+			settings = append(settings, parameter.Name+" "+value)
+		}
+	}
+	if len(settings) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(settings, ", ") + ")"
+}
+
+// alarms are those that this configuration asks for, and the rules that none was made of. The server is
+// asked only what the logs look like, if somebody said where they are.
+func (env Env) alarms(ctx context.Context, cfg config.Config) ([]alerts.Alarm, []alerts.LeftOut, error) {
+	rules, err := alerts.Rules()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := alerts.CheckSettings(rules, cfg.Alarms); err != nil {
+		return nil, nil, usageError("--alarm: %w", err)
+	}
+	target := alerts.Target{Prefix: cfg.IndexPrefix}
+	if len(cfg.LogsIndex) > 0 {
+		overrides, err := logOverrides(cfg)
+		if err != nil {
+			return nil, nil, err
+		}
+		client, _, err := connect(ctx, cfg)
+		if err != nil {
+			return nil, nil, err
+		}
+		shape, err := logs.Probe(ctx, client, strings.Join(cfg.LogsIndex, ","), overrides)
+		if err != nil {
+			return nil, nil, err
+		}
+		target.Logs = &shape
+	}
+	return alerts.Make(target, cfg.Alarms)
+}
+
+func elastAlert2Files(export alertsExport) ([]alerts.File, error) {
+	if len(export.channels) > 0 {
+		return nil, usageError("--channel is about monitors of OpenSearch; say who ElastAlert2 tells with --receiver")
+	}
+	server, err := elastAlert2Server(export.config)
+	if err != nil {
+		return nil, err
+	}
+	return alerts.ElastAlert2{
+		Server: server, Receivers: export.receivers, Writeback: cmp.Or(export.writeback, export.config.IndexPrefix+"-elastalert"),
+		Link: export.config.Links().Dashboard, Version: config.Version(),
+	}.Files(export.alarms)
+}
+
+// elastAlert2Server is the first address of the server: ElastAlert2 gets its login from its environment.
+func elastAlert2Server(cfg config.Config) (alerts.ElastAlert2Server, error) {
+	client, err := elastic.New(cfg.Elastic())
+	if err != nil {
+		return alerts.ElastAlert2Server{}, err
+	}
+	first, _, _ := strings.Cut(client.URL(), ", ")
+	address, err := url.Parse(first)
+	if err != nil {
+		return alerts.ElastAlert2Server{}, errors.New("the address of the server cannot be read")
+	}
+	port := map[string]int{"http": 80, "https": 443}[address.Scheme]
+	if given, err := strconv.Atoi(address.Port()); err == nil {
+		port = given
+	}
+	return alerts.ElastAlert2Server{
+		Host: address.Hostname(), Port: port, Path: address.Path, TLS: address.Scheme == "https",
+		SkipVerify: cfg.InsecureSkipVerify, CA: cfg.CACertFile, Cert: cfg.ClientCertFile, CertKey: cfg.ClientKeyFile,
+		AWSRegion: cfg.SigV4Region,
+	}, nil
+}
+
+func elastAlert2Next(env Env, export alertsExport, dir string) {
+	for _, receiver := range export.receivers {
+		if name := receiver.Reference(); name != "" {
+			fmt.Fprintf(env.Out, "ElastAlert2 takes the address of %s from its environment: %s\n", receiver.Kind, name)
+		}
+		if receiver.Kind == alerts.Email {
+			fmt.Fprintln(env.Out, "and the mail server from ELASTALERT_SMTP_HOST, who mails are from, from ELASTALERT_MAIL_FROM")
+		}
+	}
+	if len(export.receivers) == 0 {
+		fmt.Fprintln(env.Out, "nobody is told yet, ElastAlert2 only logs: --receiver slack, teams, email or webhook")
+	}
+	fmt.Fprintf(env.Out, "start it:\n  cd %s && elastalert-create-index --config config.yaml && elastalert --config config.yaml\n", dir)
+}
