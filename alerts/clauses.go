@@ -41,9 +41,10 @@ func logClause(shape *logs.Shape, name string) (query map[string]any, known bool
 		return nil, false, nil
 	}
 	if query == nil {
-		return nil, true, &lacking{fmt.Sprintf("the logs do not tell %s: they have no level and no status", map[string]string{
-			"failures": "failures from other lines", "ended": "how a process ended",
-		}[name])}
+		return nil, true, &lacking{map[string]string{
+			"failures": "the logs do not tell failures from other lines: they have no level and no status",
+			"ended":    "the logs do not tell how a process ended: they have no level, no exit code and no message to search",
+		}[name]}
 	}
 	return query, true, nil
 }

@@ -49,13 +49,18 @@ const (
 	maxDocuments    = 100  // a search
 )
 
+// Paths are those of the files that an alarm of this name is written to, as any kind of file.
+func Paths(name string) []string {
+	return []string{"rules/" + name + ".yaml", "rules/" + name + riseSuffix + ".yaml", name + ".json"}
+}
+
 // Files makes the files. An error says that something cannot be written as YAML, which cannot be.
 func (e ElastAlert2) Files(alarms []Alarm) ([]File, error) {
-	files := []struct {
-		path    string
-		comment string
-		content mapping
-	}{
+	type file struct {
+		path, comment string
+		content       mapping
+	}
+	files := []file{
 		{"config.yaml", configComment, e.config()},
 		{"receivers.yaml", receiversComment, e.receivers()},
 	}
@@ -63,17 +68,9 @@ func (e ElastAlert2) Files(alarms []Alarm) ([]File, error) {
 		comment := alarm.Rule.Question + "\nLook at: " + alarm.Rule.Look.Advice
 		path := "rules/" + alarm.Name
 		if alarm.While != nil {
-			files = append(files, struct {
-				path    string
-				comment string
-				content mapping
-			}{path + riseSuffix + ".yaml", riseComment, e.rise(alarm)})
+			files = append(files, file{path + riseSuffix + ".yaml", riseComment, e.rise(alarm)})
 		}
-		files = append(files, struct {
-			path    string
-			comment string
-			content mapping
-		}{path + ".yaml", comment, e.rule(alarm)})
+		files = append(files, file{path + ".yaml", comment, e.rule(alarm)})
 	}
 	var written []File
 	for _, file := range files {
@@ -93,7 +90,8 @@ elastalert --config config.yaml`
 func (e ElastAlert2) config() mapping {
 	s := e.Server
 	m := mapping{{"es_host", s.Host}, {"es_port", s.Port}}
-	m = m.with("es_url_prefix", strings.Trim(s.Path, "/")).with("use_ssl", s.TLS).with("verify_certs", !s.SkipVerify)
+	m = m.with("es_url_prefix", strings.Trim(s.Path, "/")).with("use_ssl", s.TLS)
+	m = append(m, entry{"verify_certs", !s.SkipVerify}) // without it rules would not get ca_certs and client_cert either
 	m = m.with("ca_certs", s.CA).with("client_cert", s.Cert).with("client_key", s.CertKey).with("aws_region", s.AWSRegion)
 	return append(m,
 		entry{"writeback_index", e.Writeback},
@@ -101,6 +99,7 @@ func (e ElastAlert2) config() mapping {
 		entry{"run_every", span(runEvery)},
 		entry{"buffer_time", span(15 * time.Minute)},
 		entry{"alert_time_limit", span(2 * 24 * time.Hour)},
+		entry{"disable_rules_on_error", false}, // else a rule ends, unseen, at the first log line that it cannot tell of
 	)
 }
 
@@ -147,23 +146,27 @@ func judged(c Condition) mapping {
 		m := mapping{{"type", "any"}, {"buffer_time", span(documentsBuffer)}, {"max_query_size", maxDocuments}}
 		return m.with("query_key", c.Group)
 	case Silent:
-		return mapping{
+		return append(mapping{
 			{"type", "percentage_match"}, {"query_key", c.Group}, {"terms_size", maxGroups},
 			{"match_bucket_filter", []any{within(c.Time, c.Window, 0)}},
 			{"min_percentage", 1e-6}, // less than one document of a hundred million
 			{"min_denominator", c.Least},
-			{"buffer_time", span(time.Duration(c.Horizon))},
-			{"allow_buffer_time_overlap", true},
 			{"run_every", span(seldom(c.Window))},
-		}
+		}, lookBack(time.Duration(c.Horizon))...)
 	case Unusual:
-		return append(unusual(c), mapping{
-			{"max_threshold", c.Limit},
-			{"buffer_time", span(time.Duration(c.Days)*24*time.Hour + time.Duration(c.Window))},
-			{"allow_buffer_time_overlap", true},
-		}...)
+		return append(append(unusual(c), entry{"max_threshold", c.Limit}),
+			lookBack(time.Duration(c.Days)*24*time.Hour+time.Duration(c.Window))...)
 	default:
-		return above(c)
+		return append(above(c), lookBack(time.Duration(c.Window))...)
+	}
+}
+
+// lookBack is how far back from now a rule looks that counts. ElastAlert2 would begin at its last look when it
+// is started again, and take a time that ends then for the last minutes: every host would be silent.
+func lookBack(by time.Duration) mapping {
+	return mapping{
+		{"buffer_time", span(by)}, {"allow_buffer_time_overlap", true},
+		{"timeframe", span(by)}, {"scan_entire_timeframe", true},
 	}
 }
 
@@ -191,11 +194,7 @@ func above(c Condition) mapping {
 	if group != "" {
 		m = append(m, entry{"query_key", group}, entry{"terms_size", maxGroups}, entry{"min_doc_count", int(max(c.Least, 1))})
 	}
-	return append(m, mapping{
-		{"max_threshold", c.Limit},
-		{"buffer_time", span(time.Duration(c.Window))},
-		{"allow_buffer_time_overlap", true},
-	}...)
+	return append(m, entry{"max_threshold", c.Limit})
 }
 
 // unusual adds up the documents of the window, and takes off their usual number times Times.
@@ -258,7 +257,7 @@ func (e ElastAlert2) both(a Alarm) mapping {
 		map[string]any{"bool": map[string]any{"filter": note}},
 		map[string]any{"bool": map[string]any{"filter": a.While.Filter}},
 	}
-	return mapping{
+	return append(mapping{
 		{"index", e.Writeback + "_status," + a.While.Index},
 		{"timestamp_field", "@timestamp"},
 		{"filter", []any{map[string]any{"bool": map[string]any{"should": either, "minimum_should_match": 1}}}},
@@ -266,9 +265,7 @@ func (e ElastAlert2) both(a Alarm) mapping {
 		{"metric_agg_key", "_index"},
 		{"metric_agg_type", "cardinality"},
 		{"max_threshold", 1},
-		{"buffer_time", span(longestRun)},
-		{"allow_buffer_time_overlap", true},
-	}
+	}, lookBack(longestRun)...)
 }
 
 // span is a length of time as ElastAlert2 takes it.

@@ -147,3 +147,30 @@ func TestElastAlert2Login(t *testing.T) {
 	assert.Contains(t, files["config.yaml"], "es_host: elk\nes_port: 9200\nverify_certs: true\n")
 	assert.NotContains(t, files["config.yaml"], "es_password")
 }
+
+// It is written down that certificates are not verified; and rules get no ca_certs where it is not said at all.
+func TestElastAlert2SkipsVerification(t *testing.T) {
+	t.Parallel()
+	server := ElastAlert2Server{Host: "elk", Port: 9200, TLS: true, SkipVerify: true, CA: "/etc/ca.pem"}
+	files := written(t, ElastAlert2{Server: server}, nil)
+	assert.Contains(t, files["config.yaml"], "use_ssl: true\nverify_certs: false\nca_certs: /etc/ca.pem\n")
+}
+
+// A rule that counts looks back from now, by all of its time, also after ElastAlert2 was away.
+func TestElastAlert2LooksBackFromNow(t *testing.T) {
+	t.Parallel()
+	for path, text := range written(t, ElastAlert2{Writeback: "elastalert"}, make13(t, nil)) {
+		if !strings.HasPrefix(path, "rules/") {
+			continue
+		}
+		var rule map[string]any
+		require.NoError(t, yaml.Unmarshal([]byte(text), &rule), path)
+		if rule["type"] == "any" {
+			assert.NotContains(t, rule, "scan_entire_timeframe", "%s: what happened meanwhile is told", path)
+			continue
+		}
+		assert.Equal(t, true, rule["scan_entire_timeframe"], path)
+		assert.NotEmpty(t, rule["buffer_time"], path)
+		assert.Equal(t, rule["buffer_time"], rule["timeframe"], path)
+	}
+}

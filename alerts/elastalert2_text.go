@@ -144,7 +144,7 @@ func (e ElastAlert2) link(a Alarm) string {
 	if a.While != nil {
 		field = "@timestamp"
 	}
-	at := "{{ say(" + quoted(field) + ")|replace(' ', 'T')|replace('+00:00', 'Z') }}"
+	at := "{{ say(" + quoted(field) + ")|replace(' ', 'T')|replace('+00:00', 'Z')|replace('+', '%2B') }}"
 	before := fmt.Sprintf("%%7C%%7C-%ds", int((time.Duration(c.Window) + time.Hour).Seconds()))
 	return base + "?_g=(time:(from:%27" + at + before + "%27,to:now))"
 }

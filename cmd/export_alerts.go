@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"net/url"
 	"os"
@@ -123,6 +124,9 @@ func (env Env) exportAlerts(ctx context.Context, export alertsExport, format, di
 			return fmt.Errorf("cannot write the alarms: %w", err)
 		}
 	}
+	if err := env.removeSwitchedOff(export.config, dir); err != nil {
+		return err
+	}
 	for _, alarm := range export.alarms {
 		fmt.Fprintf(env.Out, "%s: %s%s\n", alarm.Rule.Name, alarm.Rule.Title, settingsOf(alarm))
 	}
@@ -131,6 +135,26 @@ func (env Env) exportAlerts(ctx context.Context, export alertsExport, format, di
 	}
 	fmt.Fprintf(env.Out, "%s in %s\n", english.Plural(len(files), "file", ""), dir)
 	alertFormats[format].next(env, export, dir)
+	return nil
+}
+
+// removeSwitchedOff removes what an earlier export wrote of rules that are off: whoever reads the folder would
+// go on with them.
+func (env Env) removeSwitchedOff(cfg config.Config, dir string) error {
+	for _, rule := range slices.Sorted(maps.Keys(cfg.Alarms)) {
+		if cfg.Alarms[rule] != alerts.Off {
+			continue
+		}
+		for _, path := range alerts.Paths(cfg.IndexPrefix + "-" + rule) {
+			err := os.Remove(filepath.Join(dir, filepath.FromSlash(path)))
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("cannot remove the alarm of a rule that is off: %w", err)
+			}
+			if err == nil {
+				fmt.Fprintf(env.Out, "removed: %s, as the rule is off\n", path)
+			}
+		}
+	}
 	return nil
 }
 
@@ -206,11 +230,29 @@ func elastAlert2Server(cfg config.Config) (alerts.ElastAlert2Server, error) {
 	if given, err := strconv.Atoi(address.Port()); err == nil {
 		port = given
 	}
-	return alerts.ElastAlert2Server{
+	server := alerts.ElastAlert2Server{
 		Host: address.Hostname(), Port: port, Path: address.Path, TLS: address.Scheme == "https",
 		SkipVerify: cfg.InsecureSkipVerify, CA: cfg.CACertFile, Cert: cfg.ClientCertFile, CertKey: cfg.ClientKeyFile,
 		AWSRegion: cfg.SigV4Region,
-	}, nil
+	}
+	for _, file := range []*string{&server.CA, &server.Cert, &server.CertKey} {
+		if *file, err = absolute(*file); err != nil {
+			return alerts.ElastAlert2Server{}, err
+		}
+	}
+	return server, nil
+}
+
+// absolute is the path of a file from wherever ElastAlert2 is started; empty stays empty.
+func absolute(path string) (string, error) {
+	if path == "" {
+		return "", nil
+	}
+	whole, err := filepath.Abs(path)
+	if err != nil {
+		return "", fmt.Errorf("finding out where %s is: %w", path, err)
+	}
+	return whole, nil
 }
 
 func elastAlert2Next(env Env, export alertsExport, dir string) {

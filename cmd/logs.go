@@ -105,7 +105,7 @@ func (r runsCommand) logs(ctx context.Context, cfg config.Config, ref string, o 
 	if err != nil {
 		return err
 	}
-	if err := neighbours(ctx, store, d, found); err != nil {
+	if err := neighbours(ctx, store, d.K6.Run.ID, found); err != nil {
 		return err
 	}
 	all := runLogs(d, worst, found, o.against)
@@ -176,8 +176,8 @@ func (env Env) logsOfSetup(ctx context.Context, cfg config.Config) (string, erro
 // longestRun is how long before a span a run may have begun that is looked for in it.
 const longestRun = 24 * time.Hour
 
-// neighbours notes runs of the reference span: they are no quiet time to hold a run against.
-func neighbours(ctx context.Context, store *runs.Store, d *runs.Document, found *logs.Findings) error {
+// neighbours notes runs of the reference span: they are no quiet time to hold the run with the id against.
+func neighbours(ctx context.Context, store *runs.Store, id string, found *logs.Findings) error {
 	span := found.Reference
 	all, err := store.List(ctx, runs.Filter{Since: span.From.Add(-longestRun)})
 	if err != nil {
@@ -186,7 +186,7 @@ func neighbours(ctx context.Context, store *runs.Store, d *runs.Document, found 
 	var names []string
 	for _, other := range all {
 		end := other.Timestamp.Add(time.Duration(other.K6.Run.Duration * float64(time.Second)))
-		if other.K6.Run.ID != d.K6.Run.ID && other.Timestamp.Before(span.To) && end.After(span.From) {
+		if other.K6.Run.ID != id && other.Timestamp.Before(span.To) && end.After(span.From) {
 			names = append(names, other.Label())
 		}
 	}
@@ -209,6 +209,7 @@ func runLogs(d *runs.Document, worst *runs.Worst, found *logs.Findings, against 
 	if worst != nil {
 		all.Worst = &report.WorstSeconds{
 			From: worst.From, To: worst.From.Add(worst.Length), Requests: worst.Requests, Failed: worst.Failed, P95: worst.P95,
+			Iterations: s.Requests == 0,
 		}
 	}
 	return all
@@ -236,5 +237,9 @@ func (c *comparer) examineLogs(ctx context.Context, contender runs.Compared) (*l
 		return nil, err
 	}
 	during := logs.Span{From: contender.Start, To: contender.Start.Add(max(contender.Duration, time.Second))}
-	return logs.Examine(ctx, c.client, shape, logs.Question{During: during, Reference: during.Earlier(during.Length()), Now: time.Now()})
+	found, err := logs.Examine(ctx, c.client, shape, logs.Question{During: during, Reference: during.Earlier(during.Length()), Now: time.Now()})
+	if err != nil {
+		return nil, err
+	}
+	return found, neighbours(ctx, c.runs, contender.ID, found)
 }

@@ -10,7 +10,7 @@ import (
 // tellDeliveries says what became of notifications. None of it changes how a command ends.
 func (env Env) tellDeliveries(deliveries []notify.Delivery, err error) {
 	if err != nil {
-		env.warnf("nobody was notified: %v", err)
+		env.warnf("%v", err)
 	}
 	for _, delivery := range deliveries {
 		if delivery.Err == nil {

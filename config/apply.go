@@ -73,7 +73,7 @@ func (c Config) UploadWriter() ingest.WriterOptions {
 	return options
 }
 
-// LiveWriter is how a live run sends: it never waits, and never gives up before the run's end. Three
+// LiveWriter is how a live run sends: it never waits for the server, and never gives up before the run's end. Three
 // quarters of the memory are for blocks. Prepare, Rejects, Log and Spool are left to the caller.
 func (c Config) LiveWriter() ingest.WriterOptions {
 	options := c.writer()

@@ -52,12 +52,13 @@ const (
 	maxOpenText   = 32 << 20 // bytes of tags
 	maxOpenValues = 1 << 20  // of trends
 	maxValues     = 1000     // of a trend in one document; those beyond make another one
-	maxFree       = 4        // seconds, and for each of them
+	maxFree       = 4        // seconds, and
 	maxFreeLists  = 256      // lists of values, that are kept for use again
 )
 
-// folder sums up samples by series and second, or lists them where they are of a trend. A second is closed by the stream alone: when a sample
-// passes that is at least two seconds newer. So a file makes the same documents whenever it is read.
+// folder sums up samples by series and second, or lists them where they are of a trend. A second is closed by
+// the stream alone: when a sample passes that is at least two seconds newer. So a file makes the same documents
+// whenever it is read.
 type folder struct {
 	open     []*second // by time
 	free     []*second

@@ -49,18 +49,53 @@ func TestStreamThatHasGrown(t *testing.T) {
 		s.add("checks", at+6*ms, 0, "check=is 200").add("vus", at+7*ms, 3, "").add("vus_max", at+7*ms, 4, "")
 		s.add("browser_data_sent", at+8*ms, 512, "url=http://shop/").add("browser_data_received", at+8*ms, 90210, "url=http://shop/").
 			add("browser_http_req_duration", at+8*ms, 12.5, "url=http://shop/").add("browser_http_req_failed", at+8*ms, 1, "url=http://shop/")
-		s.add("orders", at+9*ms, 3, "")
+		s.add("orders", at+9*ms, 3, "").add("size", at+9*ms, 5, "")
+		s.add("group_duration", at+10*ms, 31, "group=::home").add("group_duration", at+11*ms, 30, "group=::home")
+		s.add("group_duration", at+12*ms, 32, "group=::home").add("iterations", at+12*ms, 1, "group=::home") // an event of its own
 	}
-	all := len(s.samples)
 	whole := index{}
-	whole.read(t, s, all, 0)
-	for first := 1; first < all; first++ {
-		for _, second := range []int{all, min(first+1, all), min(first+5, all)} {
-			grown, known := index{}, uint64(first)
-			grown.read(t, s, first, 0)
-			grown.read(t, s, second, known)
-			grown.read(t, s, all, uint64(second))
-			require.Equal(t, whole, grown, "%d samples, then %d", first, second)
-		}
+	whole.read(t, s, len(s.samples), 0)
+	for first := 1; first < len(s.samples); first++ {
+		whole.requireSame(t, s, first)
+	}
+}
+
+// requireSame reads a stream that has grown from so many samples on.
+func (ix index) requireSame(tb testing.TB, s *stream, first int) {
+	tb.Helper()
+	all := len(s.samples)
+	for _, second := range []int{all, min(first+1, all), min(first+5, all)} {
+		grown, known := index{}, uint64(first)
+		grown.read(tb, s, first, 0)
+		grown.read(tb, s, second, known)
+		grown.read(tb, s, all, uint64(second))
+		require.Equal(tb, ix, grown, "%d samples, then %d", first, second)
+	}
+}
+
+// A list of values that is too long for one document goes on in another, which begins where the first ends,
+// wherever the stream did before it grew.
+func TestLongListThatHasGrown(t *testing.T) {
+	t.Parallel()
+	const most, more = 1000, 3 // values of a document, and of the last one
+	s := newStream().define("size", ingest.Trend)
+	for i := range 2*most + more {
+		s.add("size", time.Duration(i)*time.Microsecond, float64(i), "")
+	}
+	var values []any
+	for i, d := range s.documents(t) {
+		listed := d.fields["k6.metric.value"].([]any)
+		require.Len(t, listed, []int{most, most, more}[i])
+		require.EqualValues(t, len(listed), d.fields["k6.metric.count"])
+		values = append(values, listed...)
+	}
+	for i, value := range values {
+		require.EqualValues(t, i, value, "in the order of the stream")
+	}
+	require.Len(t, values, 2*most+more)
+	whole := index{}
+	whole.read(t, s, len(s.samples), 0)
+	for _, first := range []int{1, most - 1, most, most + 1, 2 * most, 2*most + 2} {
+		whole.requireSame(t, s, first)
 	}
 }

@@ -1,6 +1,7 @@
 package ingest_test
 
 import (
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -183,6 +184,34 @@ func TestManyOpenSeriesAreWrittenEarlyRatherThanKept(t *testing.T) {
 	}
 	require.NoError(t, p.Close())
 	assert.Equal(t, series, sink.documents)
+}
+
+// A second of very many values is written in parts, and none is lost.
+func TestManyOpenValuesAreWrittenEarlyRatherThanKept(t *testing.T) {
+	t.Parallel()
+	const most, values = 1 << 20, 1<<20 + 5000
+	registry := ingest.NewRegistry()
+	var sink listing
+	p := ingest.NewPipeline(testRun, registry, ingest.DefaultOptions(), &sink)
+	sample := ingest.Sample{Time: start.UnixNano(), Value: 1, Metric: registry.Define("size", ingest.Trend), Tags: ingest.NewTagSet(nil)}
+	for i := range values {
+		require.NoError(t, p.Add(&sample))
+		if i%1000 == 0 {
+			require.LessOrEqual(t, i+1-sink.values, most)
+		}
+	}
+	require.NoError(t, p.Close())
+	assert.Equal(t, values, sink.values)
+}
+
+// listing is a sink that counts the values of trends.
+type listing struct{ values int }
+
+func (l *listing) Add(entry []byte) error {
+	_, list, _ := bytes.Cut(entry, []byte(`"value":`))
+	list, _, _ = bytes.Cut(list, []byte(`,"count"`))
+	l.values += 1 + bytes.Count(list, []byte(","))
+	return nil
 }
 
 // What a full table forgets is made anew, and the sums stay right.

@@ -15,13 +15,15 @@ import (
 
 // WriterOptions say how a Writer sends. All fields must be set but those that say otherwise.
 type WriterOptions struct {
-	BlockSize   int           // a block is sealed when it has that many bytes before compression
-	InFlight    int           // bulk requests at a time
-	Compression int           // gzip level; 0 for none
-	Memory      int64         // bytes of sealed blocks that may wait or be under way
-	Wait        bool          // Add waits while Memory is used up; otherwise the newest documents are given up, and counted
-	Timeout     time.Duration // of one request
-	RetryFor    time.Duration // how long a block is tried; 0: until Close's context ends
+	BlockSize   int   // a block is sealed when it has that many bytes before compression
+	InFlight    int   // bulk requests at a time
+	Compression int   // gzip level; 0 for none
+	Memory      int64 // bytes of sealed blocks that may wait or be under way
+	// Wait says that Add waits for the server while Memory is used up. Otherwise it waits for the disk at most,
+	// as long as Spool takes documents; where that is not so, the newest are given up, and counted.
+	Wait     bool
+	Timeout  time.Duration // of one request
+	RetryFor time.Duration // how long a block is tried; 0: until Close's context ends
 	// Fatal says that an answer no retry can mend (401, 403, 404) ends the writer at once, instead of
 	// being tried again in case somebody mends it.
 	Fatal   bool

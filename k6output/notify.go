@@ -6,22 +6,26 @@ import (
 )
 
 // leastNotify is how long notifications may take, with the search for a baseline, where the option stop-timeout
-// leaves them less.
+// leaves them less, and how long after it they end at the latest.
 const leastNotify = 8 * time.Second
 
-// notify tells of the run's end, until the moment given or for leastNotify, and says what became of it.
-func (o *Output) notify(until time.Time) {
+// notifyTime is how long notifications may take; left is what there is left of the option stop-timeout, below 0 if
+// it is over.
+func notifyTime(left time.Duration) time.Duration {
+	return min(max(left, leastNotify), left+leastNotify)
+}
+
+// notify tells of the run's end, in the time that is left of the option stop-timeout, or a little longer, and says
+// what became of it.
+func (o *Output) notify(left time.Duration) {
 	if o.ended == nil {
 		return
 	}
-	if least := time.Now().Add(leastNotify); until.Before(least) {
-		until = least
-	}
-	ctx, cancel := context.WithDeadline(context.Background(), until)
+	ctx, cancel := context.WithTimeout(context.Background(), notifyTime(left))
 	defer cancel()
 	deliveries, err := o.notifier.Run(ctx, o.store, o.ended, o.dashboard)
 	if err != nil {
-		o.log.Warnf("nobody was notified: %v", err)
+		o.log.Warn(err)
 	}
 	for _, delivery := range deliveries {
 		if delivery.Err == nil {

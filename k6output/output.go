@@ -331,7 +331,7 @@ func (o *Output) finishInTime(testErr error) {
 	defer timer.Stop()
 	select {
 	case <-finished:
-		o.notify(begun.Add(o.config.StopTimeout))
+		o.notify(o.config.StopTimeout - time.Since(begun))
 	case <-timer.C:
 		o.log.Warnf("the run's end took longer than %s: what became of the last documents is not known. Does the disk of the spool hang?",
 			o.config.StopTimeout+lateness)

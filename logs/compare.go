@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	shownMessages = 10 // differences of messages that are told
-	shownValues   = 10 // of all other roles
-	mostMembers   = 200
+	shownMessages = 10  // differences of messages that are told
+	shownValues   = 10  // of all other roles
+	mostMembers   = 200 // values of which the first and the last line are looked for
 	quietLines    = 20
 	quietShare    = 0.01
 )
@@ -41,16 +41,17 @@ func (e *examination) exposure(grave bool) exposure {
 func (e *examination) compare(context.Context) error {
 	var messages, others []Difference
 	for _, s := range e.strata {
-		messages = append(messages, e.ofSample(s, Message, func(l Line) string { return Pattern(l.Message) })...)
+		messages = append(messages, e.ofSample(s, Message, func(l Line) string { return l.pattern })...)
 		if e.cutOff(Route) {
 			others = append(others, e.ofSample(s, Route, func(l Line) string { return routePattern(l.Route) })...)
 		}
 	}
 	if e.found.Compared {
 		for _, role := range counted {
-			if role != Route || !e.cutOff(Route) {
-				others = append(others, e.ofValues(role, Lines, e.during.values[role], e.before.values[role])...)
+			if role == Route && e.cutOff(Route) {
+				continue
 			}
+			others = append(others, e.ofValues(role, Lines, e.during.values[role], e.before.values[role])...)
 			others = append(others, e.ofValues(role, Errors, e.during.errors[role], e.before.errors[role])...)
 		}
 	}
@@ -117,7 +118,8 @@ func (e *examination) ofSample(s *stratum, role Role, key func(Line) string) []D
 			continue
 		}
 		d := Difference{
-			Role: role, Class: s.class, Value: k, First: t.first, Last: t.last, score: score, Approximate: !s.complete(),
+			Role: role, Class: s.class, Value: k, First: t.first, Last: t.last, Approximate: !s.complete(),
+			sampled: t.count, score: score,
 			Count: Count{estimate(t.count.During, s.during), estimate(t.count.Reference, s.before)},
 		}
 		if role == Message {

@@ -2,6 +2,7 @@ package logs
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -11,8 +12,12 @@ var endWords = []string{"fatal", "panic", "emergency", "emerg"}
 // exitFields are the last parts of names that exit codes go by: ECS's process.exit_code, Docker's exitCode.
 var exitFields = []string{"exitcode", "exitstatus"}
 
-// exitPhrases come before an exit code in what pm2, Docker, Node.js, shells and systemd log of a process.
-var exitPhrases = []string{"exited with code", "exited with status", "exit code", "exit status", "code exited status"}
+// exitPhrases come before an exit code in what pm2, Docker, Node.js, shells and systemd log of a process; the
+// last two are systemd's for a process that was killed (9 is SIGKILL, also of who runs out of memory) or crashed.
+var exitPhrases = []string{
+	"exited with code", "exited with status", "exit code", "exit status", "code exited status",
+	"code killed status 9", "code dumped status",
+}
 
 // findEnded makes the query for lines that say that a process ended abnormally: by their level, by a field
 // with an exit code other than 0, or by their text.
@@ -52,14 +57,16 @@ func endCondition(field string, numeric bool, values []any) Condition {
 
 func equal(field, value string) Condition {
 	return Condition{
-		KQL:   escape(field) + ":" + quote(value),
-		Query: map[string]any{"term": map[string]any{field: value}},
+		KQL:    escape(field) + ":" + quote(value),
+		Lucene: escapeLucene(field) + ":" + strconv.Quote(value),
+		Query:  map[string]any{"term": map[string]any{field: value}},
 	}
 }
 
 func phrase(field, text string) Condition {
 	return Condition{
-		KQL:   escape(field) + ":" + quote(text),
-		Query: map[string]any{"match_phrase": map[string]any{field: text}},
+		KQL:    escape(field) + ":" + quote(text),
+		Lucene: escapeLucene(field) + ":" + strconv.Quote(text),
+		Query:  map[string]any{"match_phrase": map[string]any{field: text}},
 	}
 }

@@ -35,6 +35,14 @@ func TestEnded(t *testing.T) {
 			{"message": "shop.service: Main process exited, code=exited, status=0/SUCCESS"}, {"message": "shop.service: Succeeded."},
 			{"message": "shop.service: Main process exited, code=exited, status=1/FAILURE"},
 		},
+		"out of memory": {
+			{"message": "shop.service: Main process exited, code=killed, status=15/TERM"}, {"message": "shop.service: Succeeded."},
+			{"message": "shop.service: Main process exited, code=killed, status=9/KILL"},
+		},
+		"core dumped": {
+			{"message": "shop.service: Main process exited, code=exited, status=0/SUCCESS"}, {"message": "shop.service: Succeeded."},
+			{"message": "shop.service: Main process exited, code=dumped, status=11/SEGV"},
+		},
 	}
 	servertest.Each(t, func(t *testing.T, url string) {
 		for name, lines := range lines {
@@ -51,6 +59,8 @@ func TestEnded(t *testing.T) {
 				shape, err := logs.Probe(t.Context(), client, prefix+"-*", logs.Overrides{})
 				require.NoError(t, err)
 				assert.Equal(t, 1, count(t, client, prefix+"-*", shape.Ended.Query), shape.Ended.KQL)
+				lucene := m{"query_string": m{"query": shape.Ended.Lucene}}
+				assert.Equal(t, 1, count(t, client, prefix+"-*", lucene), shape.Ended.Lucene)
 			})
 		}
 	})

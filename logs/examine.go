@@ -30,7 +30,7 @@ func Examine(ctx context.Context, client Client, shape Shape, question Question)
 			More: []Difference{}, Servers: []ServerEvent{}, Lacks: lacks(shape), Notes: []string{},
 		},
 	}
-	for _, step := range []func(context.Context) error{e.count, e.read, e.compare, e.verify, e.servers} {
+	for _, step := range []func(context.Context) error{e.count, e.read, e.readBursts, e.compare, e.verify, e.servers} {
 		if err := step(ctx); err != nil {
 			return nil, fmt.Errorf("reading %s: %w", shape.Pattern, err)
 		}
@@ -118,9 +118,7 @@ func (e *examination) count(ctx context.Context) error {
 func (e *examination) read(ctx context.Context) error {
 	inquiries := e.surveys(e.During, e.found.Lines.During, &e.during)
 	inquiries = append(inquiries, e.surveys(e.Reference, e.found.Lines.Reference, &e.before)...)
-	for _, s := range e.strata {
-		inquiries = append(inquiries, e.sample(e.During, s, &s.during), e.sample(e.Reference, s, &s.before))
-	}
+	inquiries = append(inquiries, e.samples()...)
 	inquiries = append(inquiries, e.lastLoggers()...)
 	if e.Worst != (Span{}) {
 		e.found.Worst = &Moment{Span: e.Worst}
@@ -131,6 +129,14 @@ func (e *examination) read(ctx context.Context) error {
 	}
 	e.conclude()
 	return nil
+}
+
+// readBursts reads lines where read could not.
+func (e *examination) readBursts(ctx context.Context) error {
+	if !e.reads() {
+		return nil
+	}
+	return e.ask(ctx, e.samplesOfBursts()...)
 }
 
 // total asks for how many lines of a span the conditions hold.
@@ -247,8 +253,12 @@ func (e *examination) conclude() {
 	f.Notes = append(f.Notes, e.caveats()...)
 }
 
-// farFuture is how far ahead of now a line may be without anything being wrong.
-const farFuture = time.Minute
+// How far ahead of now the newest line may be, and at least how long before the end of a run the last one,
+// without anything being wrong.
+const (
+	farFuture = time.Minute
+	lateLines = 10 * time.Second
+)
 
 // caveats say why there is nothing, or not all.
 func (e *examination) caveats() []string {
@@ -274,7 +284,7 @@ func (e *examination) caveats() []string {
 	if e.found.Lines.During == 0 {
 		return notes
 	}
-	if missing := e.During.To.Sub(e.all.last); missing > max(e.During.Length()/10, farFuture/6) {
+	if missing := e.During.To.Sub(e.all.last); missing > max(e.During.Length()/10, lateLines) {
 		say("the logs end at %s, %s before the run does: they come late, or not any more", last, missing.Round(time.Second))
 	}
 	switch {
@@ -300,6 +310,8 @@ func lacks(shape Shape) []string {
 	without := func(role Role) bool { return shape.Choice(role).Field == "" }
 	say(shape.Errors.Query == nil, "no level: errors and warnings cannot be told from other lines")
 	say(!shape.Choice(Message).Found(), "no message: what lines said cannot be told")
+	say(shape.Choice(Message).Found() && !shape.mapping.isText(shape.Choice(Message).Show),
+		"no words can be looked for in messages: what servers say when they start or stop cannot be told")
 	say(without(Host), "no host that can be counted by: which servers logged cannot be told")
 	say(without(Service), "no service that can be counted by")
 	say(without(Route), "no route that can be counted by")

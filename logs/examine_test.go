@@ -247,24 +247,26 @@ func TestExamineSample(t *testing.T) {
 // TestExamineRawPaths folds the numbers in paths, be there more of them than the server counts one by one.
 func TestExamineRawPaths(t *testing.T) {
 	t.Parallel()
-	client, prefix, pattern := onServer(t)
-	shape := logstest.Shapes[0]
-	p := &planted{t: t, shape: shape}
-	for i := range 2400 {
-		path := fmt.Sprintf("/items/%d", i)
-		if i%2 == 0 && i >= 1200 {
-			path = fmt.Sprintf("/admin/%d/keys", i)
+	for like, class := range map[int]logs.Class{0: logs.Lines, 3: logs.Errors} {
+		client, prefix, pattern := onServer(t)
+		shape := logstest.Shapes[0]
+		p := &planted{t: t, shape: shape}
+		for i := range 2400 {
+			path := fmt.Sprintf("/items/%d", i)
+			if i%2 == 0 && i >= 1200 {
+				path = fmt.Sprintf("/admin/%d/keys", i)
+			}
+			p.line(like, at(i/2), map[logs.Role]any{logs.Route: path, logs.Message: "request"})
 		}
-		p.line(0, at(i/2), map[logs.Role]any{logs.Route: path, logs.Message: "request"})
+		logstest.Fill(t, client, prefix+"-"+shape.Index, shape.Mappings, p.lines)
+		found := examine(t, client, probe(t, client, pattern), logs.Question{During: during, Reference: reference})
+		require.Len(t, found.More, 1, class)
+		route := difference(t, found, logs.Route, "/admin/<n>/keys")
+		assert.InEpsilon(t, 600, route.Count.During, 0.15)
+		assert.Zero(t, route.Count.Reference)
+		assert.True(t, route.Approximate)
+		assert.Equal(t, class, route.Class)
 	}
-	logstest.Fill(t, client, prefix+"-"+shape.Index, shape.Mappings, p.lines)
-	found := examine(t, client, probe(t, client, pattern), logs.Question{During: during, Reference: reference})
-	require.Len(t, found.More, 1)
-	route := difference(t, found, logs.Route, "/admin/<n>/keys")
-	assert.InEpsilon(t, 600, route.Count.During, 0.15)
-	assert.Zero(t, route.Count.Reference)
-	assert.True(t, route.Approximate)
-	assert.Equal(t, logs.Lines, route.Class)
 }
 
 // TestExamineSays says plainly why there is nothing to tell, or not all.
@@ -354,7 +356,9 @@ func TestExamineSilence(t *testing.T) {
 		}
 	}
 	logstest.Fill(t, client, prefix+"-"+shape.Index, shape.Mappings, p.lines)
+	logstest.Fill(t, client, prefix+"-other", properties(m{"when": date}), []m{{"when": logstest.ISO(at(0))}})
 	found := examine(t, client, probe(t, client, pattern), logs.Question{During: during, Reference: reference})
+	assert.Empty(t, found.Notes, "an index without the time hinders nothing")
 	var told []string
 	for _, e := range found.Servers {
 		told = append(told, fmt.Sprintf("%s %s %s %d", e.Event, e.Host, e.Instance, int(e.Time.Sub(at(0)).Seconds())))

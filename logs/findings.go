@@ -60,7 +60,8 @@ type Percentiles struct {
 // Class is how grave lines are.
 type Class string
 
-// The classes. Lines are all of them, whatever their level.
+// The classes. Lines are all of them, whatever their level; of a single line, or of messages, those that are
+// neither errors nor warnings.
 const (
 	Errors   Class = "errors"
 	Warnings Class = "warnings"
@@ -80,7 +81,9 @@ type Difference struct {
 	First       time.Time `json:"first"` // within the run
 	Last        time.Time `json:"last"`
 
-	members []string // the values that Value stands for
+	members []string     // the values that Value stands for
+	sampled Count        // lines of it among those that were read
+	counted *occurrences // lines with its words; nil: they were not looked for
 	score   float64
 }
 
@@ -129,4 +132,6 @@ type Line struct {
 	Service string    `json:"service,omitempty"`
 	Route   string    `json:"-"`
 	Message string    `json:"message"` // its first line, at most 300 bytes
+
+	pattern string // of the message, also of what was cut off
 }

@@ -7,8 +7,12 @@ import (
 	"unicode/utf8"
 )
 
-// longestPattern is how much of a message makes its pattern, in bytes: stacks and bodies follow later.
-const longestPattern = 300
+// How many bytes of a message's first line are shown and of its pattern kept, and how many make the pattern:
+// what is variable may be longer than what stands for it, and must not move the end of a pattern.
+const (
+	longestText   = 300
+	longestFolded = 4 * longestText
+)
 
 // variables finds what differs between messages that say the same, each at its earliest: the order is
 // that of precedence.
@@ -33,25 +37,39 @@ var (
 
 // Pattern is what messages have in common that differ only in numbers, times, addresses, UUIDs,
 // hexadecimal and random words, and quoted text: `timeout after <n> ms`. It is made of a message's first
-// line, of 300 bytes at most.
+// line, and has 300 bytes at most, of whole words.
 func Pattern(message string) string {
-	return variables.ReplaceAllStringFunc(strings.Join(strings.Fields(firstLine(message)), " "), placeholder)
+	words := strings.Join(strings.Fields(firstLine(message, longestFolded)), " ")
+	pattern := variables.ReplaceAllStringFunc(words, placeholder)
+	if len(pattern) <= longestText {
+		return pattern
+	}
+	pattern = cutTo(pattern, longestText)
+	if end := strings.LastIndexByte(pattern, ' '); end > 0 {
+		return pattern[:end]
+	}
+	return pattern
+}
+
+// cutTo is a text's beginning, of so many bytes at most, of whole characters.
+func cutTo(text string, longest int) string {
+	if len(text) <= longest {
+		return text
+	}
+	for longest > 0 && !utf8.RuneStart(text[longest]) {
+		longest--
+	}
+	return text[:longest]
 }
 
 // colours are what libraries write into messages for terminals.
 var colours = regexp.MustCompile(`\x1b\[[0-9;]*m`)
 
-// firstLine is the first line of a message, valid, without colours and of bounded length.
-func firstLine(message string) string {
+// firstLine is the first line of a message, valid, without colours, and of so many bytes at most before it
+// was made valid.
+func firstLine(message string, longest int) string {
 	first, _, _ := strings.Cut(strings.TrimSpace(colours.ReplaceAllString(message, "")), "\n")
-	if len(first) > longestPattern {
-		cut := longestPattern
-		for !utf8.RuneStart(first[cut]) && cut > 0 {
-			cut--
-		}
-		first = first[:cut]
-	}
-	return strings.TrimSpace(strings.ToValidUTF8(first, "�"))
+	return strings.TrimSpace(strings.ToValidUTF8(cutTo(first, longest), "�"))
 }
 
 // placeholder stands for a variable part.
@@ -101,7 +119,7 @@ var wholly = regexp.MustCompile(`^<[a-z]+>$`)
 // routePattern is what paths have in common that differ in ids: /items/<n>. Of a part of the path that is no
 // id, as v2, nothing is variable; the query is left out.
 func routePattern(path string) string {
-	path, _, _ = strings.Cut(firstLine(path), "?")
+	path, _, _ = strings.Cut(firstLine(path, longestText), "?")
 	parts := strings.Split(path, "/")
 	for i, part := range parts {
 		if pattern := Pattern(part); wholly.MatchString(pattern) {

@@ -30,6 +30,12 @@ func TestPattern(t *testing.T) {
 	} {
 		assert.Equal(t, want, Pattern(message), message)
 	}
+	rest := strings.Repeat(" statement", 40)
+	long := Pattern("attempt 9 of" + rest)
+	assert.Equal(t, long, Pattern("attempt 10,000 of"+rest), "numbers do not move the end")
+	assert.LessOrEqual(t, len(long), longestText)
+	assert.True(t, strings.HasSuffix(long, " statement"), "of whole words")
+	assert.Len(t, Pattern(strings.Repeat("é", 400)), longestText, "but for a single one")
 	assert.Equal(t, "<n> beats <n>", Pattern("12345678 beats 9"), "a number is no hexadecimal word")
 }
 

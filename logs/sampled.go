@@ -22,12 +22,12 @@ type sample struct {
 	lines []Line
 }
 
-// share is which share of the lines was read.
+// share is which share of the lines was read; all, where more came after they were counted.
 func (s sample) share() float64 {
 	if s.total == 0 {
 		return 1
 	}
-	return float64(len(s.lines)) / float64(s.total)
+	return min(1, float64(len(s.lines))/float64(s.total))
 }
 
 // complete tells whether all lines were read.
@@ -60,19 +60,50 @@ func (e *examination) slices(span Span, lines, enough int64) []object {
 }
 
 // sample reads lines, each about as likely as any other, and the same ones each time: by a hash of the
-// sequence number that the server gave them.
-func (e *examination) sample(span Span, s *stratum, into *sample) inquiry {
+// sequence number that the server gave them. They are chosen from some slices of the span, if any.
+func (e *examination) sample(span Span, s *stratum, into *sample, only ...object) inquiry {
 	body := e.linesOf(sampleLines, object{"function_score": object{
-		"query": e.within(span, append(e.slices(span, into.total, chosenFrom), s.conditions...)...), "boost_mode": "replace",
+		"query": e.within(span, append(only, s.conditions...)...), "boost_mode": "replace",
 		"random_score": object{"seed": 1, "field": "_seq_no"},
 	}})
-	if !e.shape.Choice(Message).Found() {
-		body["size"] = 0
-	}
 	return inquiry{body, func(a answer) error {
 		into.lines = e.lines(a.Hits.Hits, s.class)
 		return nil
 	}}
+}
+
+// reads tells whether lines have anything to go by.
+func (e *examination) reads() bool {
+	return e.shape.Choice(Message).Found() || e.shape.Choice(Route).Found()
+}
+
+// samples ask for lines of each class and span.
+func (e *examination) samples() []inquiry {
+	if !e.reads() {
+		return nil
+	}
+	var inquiries []inquiry
+	for _, s := range e.strata {
+		inquiries = append(inquiries, e.sample(e.During, s, &s.during, e.slices(e.During, s.during.total, chosenFrom)...),
+			e.sample(e.Reference, s, &s.before, e.slices(e.Reference, s.before.total, chosenFrom)...))
+	}
+	return inquiries
+}
+
+// samplesOfBursts ask again, without slices, where those have too few lines: what came all at once may have
+// come between them.
+func (e *examination) samplesOfBursts() []inquiry {
+	var inquiries []inquiry
+	again := func(span Span, s *stratum, into *sample) {
+		if into.total > 2*chosenFrom && len(into.lines) < sampleLines {
+			inquiries = append(inquiries, e.sample(span, s, into))
+		}
+	}
+	for _, s := range e.strata {
+		again(e.During, s, &s.during)
+		again(e.Reference, s, &s.before)
+	}
+	return inquiries
 }
 
 // worstLimit is how many lines of each class are read of the worst seconds.
@@ -108,7 +139,7 @@ func (e *examination) kinds() []LineOfKind {
 	all := []LineOfKind{}
 	slices.SortStableFunc(e.worst, func(a, b LineOfKind) int { return a.Time.Compare(b.Time) })
 	for _, line := range e.worst {
-		k := key{line.Class, Pattern(line.Message)}
+		k := key{line.Class, line.pattern}
 		if i, known := at[k]; known {
 			all[i].Count++
 			continue

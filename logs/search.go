@@ -180,7 +180,9 @@ func (s *searcher) lines(hits []hit, class Class) []Line {
 			line.Level = text(level.Show)
 		}
 		for _, field := range s.messageFields() {
-			if line.Message = firstLine(text(field)); line.Message != "" {
+			said := text(field)
+			if line.Message = firstLine(said, longestText); line.Message != "" {
+				line.pattern = Pattern(said)
 				break
 			}
 		}

@@ -19,7 +19,7 @@ var instanceNames = []string{"process.pid", "pid", "process.id", "processid", "i
 func (s Shape) instanceField() string {
 	for _, name := range instanceNames {
 		for _, field := range sortedKeys(s.mapping.Fields) {
-			if s.mapping.parent(field) != "" || s.mapping.isObject(field) || !isCalled(field, name) {
+			if s.mapping.parent(field) != "" || s.mapping.isObject(field) || s.mapping.clash(field) || !isCalled(field, name) {
 				continue
 			}
 			if s.mapping.aggregatableEverywhere(field) {
@@ -222,6 +222,10 @@ var sayings = []struct {
 	}},
 }
 
+// abnormally stands for what finds the end of a process, be it by its level, exit code or words: that can be
+// nothing else, however often it comes.
+const abnormally = "ended abnormally"
+
 const (
 	oftenSaid  = 50 // what is said more often is not about a server's life
 	saidShown  = 5  // lines of each saying
@@ -238,8 +242,8 @@ func (e *examination) lifecycle() []inquiry {
 			}
 		}
 	}
-	if fatal := e.fatal(); fatal != nil {
-		filters["fatal"], events["fatal"] = fatal, Crashed
+	if ended := e.shape.Ended.Query; ended != nil {
+		filters[abnormally], events[abnormally] = ended, Crashed
 	}
 	if len(filters) == 0 {
 		return nil
@@ -247,7 +251,7 @@ func (e *examination) lifecycle() []inquiry {
 	lines := e.linesOf(saidShown, nil)
 	delete(lines, "query")
 	delete(lines, "track_total_hits")
-	lines["sort"] = []any{object{e.time: object{"order": "asc"}}}
+	lines["sort"] = []any{object{e.time: object{"order": "asc", "unmapped_type": "date"}}}
 	var either []any
 	for _, name := range sortedKeys(filters) {
 		either = append(either, filters[name])
@@ -257,25 +261,6 @@ func (e *examination) lifecycle() []inquiry {
 		"aggs": object{"said": object{"filters": object{"filters": filters}, "aggs": object{"lines": object{"top_hits": lines}}}},
 	}
 	return []inquiry{{body, func(a answer) error { return e.said(a, events) }}}
-}
-
-// fatal finds lines of the gravest levels; nil if there is no telling.
-func (e *examination) fatal() object {
-	level := e.shape.Choice(Level)
-	if !level.Found() || e.shape.Errors.Query == nil {
-		return nil
-	}
-	if level.Numeric {
-		const pinoFatal = 60
-		return object{"bool": object{"filter": []any{e.shape.Errors.Query, object{"term": object{level.Show: pinoFatal}}}}}
-	}
-	var matches []any
-	for _, word := range []string{"fatal", "panic", "emergency", "emerg"} {
-		for _, spelling := range []string{word, strings.ToUpper(word), strings.ToUpper(word[:1]) + word[1:]} {
-			matches = append(matches, object{"match": object{level.Show: spelling}})
-		}
-	}
-	return should(matches)
 }
 
 // said takes the lines of each saying.
@@ -293,7 +278,7 @@ func (e *examination) said(a answer, events map[string]Event) error {
 	}
 	for _, phrase := range sortedKeys(found.Buckets) {
 		bucket := found.Buckets[phrase]
-		if bucket.Count > oftenSaid {
+		if bucket.Count > oftenSaid && phrase != abnormally {
 			continue
 		}
 		for _, line := range e.lines(bucket.Lines.Hits.Hits, Lines) {

@@ -6,20 +6,22 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// What counts as more frequent: by half again at least, and so that of all that is tested together, chance
-// makes one appear so once in a hundred times.
+// What counts as more frequent: by half again at least, and so that of all that a report tests chance makes
+// one appear so once in a hundred reports. Tested are messages and routes of three classes, hosts, services
+// and statuses of all lines, and hosts and services of errors.
 const (
 	leastRatio = 1.5
-	chance     = 0.01
+	families   = 11
+	chance     = 0.01 / families
 )
 
 // exposure is how many lines of each span those stand for among which something was counted: it is
 // expected in proportion to them.
 type exposure struct{ during, before float64 }
 
-// excess judges a count of a thing in both spans, one of so many that are tested. Given how often it came
-// in all, chance would put it into either span like coins of the exposures' weight. The score sorts by how
-// surprising it is.
+// excess judges a count of a thing in both spans, one of so many of its family that are tested. Given how
+// often it came in all, chance would put it into either span like coins of the exposures' weight. The score
+// sorts by how surprising it is.
 func (x exposure) excess(during, before int64, tests int) (score float64, significant bool) {
 	if during == 0 || x.during <= 0 || x.before <= 0 {
 		return 0, false

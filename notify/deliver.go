@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/k6es/k6es/elastic"
+	"github.com/k6es/k6es/terminal"
 )
 
 // SignatureHeader has the HMAC-SHA256 of the body, by the secret, as sha256=HEX.
@@ -88,14 +89,17 @@ func Signature(secret, body []byte) string {
 const maxAnswer = 4 << 10
 
 // word is an answer's body that says in a word what is wrong, as those of Slack do: no_service, invalid_payload.
-var word = regexp.MustCompile(`^[a-z]+(_[a-z]+)*$`)
+var word = regexp.MustCompile(`^[a-z][a-z_]{0,49}$`)
 
 // judge makes of an answer what became of the notice; nil: it was taken.
 func judge(response *http.Response, r *receiver) *failure {
 	body, _ := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	status := response.StatusCode
-	if status < http.StatusMultipleChoices {
+	switch {
+	case status < http.StatusMultipleChoices:
 		return nil
+	case status == http.StatusProxyAuthRequired:
+		return proxyRefusal(status)
 	}
 	f := &failure{
 		text:  fmt.Sprintf("it answered %d %s", status, http.StatusText(status)),
@@ -116,6 +120,14 @@ func judge(response *http.Response, r *receiver) *failure {
 	return f
 }
 
+// proxyRefusal is the failure to get past a proxy.
+func proxyRefusal(status int) *failure {
+	return &failure{
+		text:  fmt.Sprintf("the proxy answered %d %s. Check HTTPS_PROXY, or HTTP_PROXY", status, http.StatusText(status)),
+		retry: status >= http.StatusInternalServerError,
+	}
+}
+
 // explain says why there was no answer, in words of our own: the network's may repeat the address of the receiver,
 // or the login of a proxy.
 func explain(err error) *failure {
@@ -123,18 +135,22 @@ func explain(err error) *failure {
 	var untrusted *tls.CertificateVerificationError
 	var network net.Error
 	var operation *net.OpError
+	var known *failure
 	f := &failure{retry: true}
 	switch {
+	case errors.As(err, &known):
+		return known
 	case errors.Is(err, context.Canceled):
 		f.text, f.retry = "interrupted", false
 	case errors.As(err, &operation) && operation.Op == "proxyconnect":
 		f.text = "the proxy does not answer. Check HTTPS_PROXY, or HTTP_PROXY"
 	case errors.As(err, &untrusted):
-		f.text, f.retry = fmt.Sprintf("its certificate is not trusted (%v). Set notify-ca-cert-file to the file of its CA", untrusted.Err), false
+		why := terminal.Line(untrusted.Err.Error()) // it may say what stands in the certificate
+		f.text, f.retry = fmt.Sprintf("its certificate is not trusted (%s). Set notify-ca-cert-file to the file of its CA", why), false
 	case errors.Is(err, http.ErrSchemeMismatch):
 		f.text, f.retry = "it does not speak TLS", false
 	case errors.As(err, &unresolved):
-		f.text = "no such host"
+		f.text = "its name cannot be resolved"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		f.text = "connection refused"
 	case errors.As(err, &network) && network.Timeout():

@@ -3,6 +3,9 @@ package notify
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -10,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,6 +24,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/k6es/k6es/ingest"
 	"github.com/k6es/k6es/runs"
 )
 
@@ -124,6 +129,7 @@ func TestReceiversThatFail(t *testing.T) {
 	}{
 		"gone":          {answers(http.StatusNotFound, "no_service"), "it answered 404 Not Found (no_service). Check the address in notify (K6_ELASTICSEARCH_NOTIFY_URL)", 1},
 		"repeats":       {answers(http.StatusForbidden, secretPath), "it answered 403 Forbidden. Check", 1},
+		"talks":         {answers(http.StatusNotFound, strings.Repeat("no", 999)), "it answered 404 Not Found. Check", 1},
 		"wild status":   {answers(799, "x"), "it answered 799 ", maxAttempts},
 		"broken":        {answers(http.StatusInternalServerError, "<html>"), "it answered 500 Internal Server Error", maxAttempts},
 		"asks too much": {waits("3600"), "it answered 429 Too Many Requests, and asks to wait for 1h0m0s", 1},
@@ -264,19 +270,107 @@ func TestCertificates(t *testing.T) {
 	require.ErrorContains(t, err, "holds no PEM certificate")
 }
 
-// broken is a server that answers nothing.
-type broken struct{}
+// What stands in a certificate does nothing to a terminal.
+func TestCertificateThatIsHostile(t *testing.T) {
+	t.Parallel()
+	hostile := x509.CertificateInvalidError{Detail: "for \x1b[2J\nnotified hooks.slack.com", Reason: x509.CANotAuthorizedForThisName}
+	text := explain(&tls.CertificateVerificationError{Err: hostile}).Error()
+	assert.Contains(t, text, `for \x1b[2J notified`)
+	assert.NotRegexp(t, dangerous, text)
+	assert.NotContains(t, text, "\n")
+}
 
-func (broken) JSON(context.Context, string, string, any, any) error { return assert.AnError }
+// server answers nothing: at once, or not before the caller gives up.
+type server struct{ hangs bool }
+
+func (s server) JSON(ctx context.Context, _, _ string, _, _ any) error {
+	if s.hangs {
+		<-ctx.Done()
+	}
+	return assert.AnError
+}
 
 // A server that does not give the earlier runs keeps nobody from being told, and what it said stays here.
 func TestBaselineThatIsNotToBeHad(t *testing.T) {
 	t.Parallel()
-	notice := notices(t)["first"]
-	notice.judge(t.Context(), &runs.Store{Client: broken{}, Prefix: "k6"})
-	assert.Nil(t, notice.Comparison)
-	body, err := slackBody(notice)
+	for s, says := range map[server]string{
+		{}:            "not compared: the earlier runs could not be read",
+		{hangs: true}: "not compared: the server did not give the earlier runs in time",
+	} {
+		notice := notices(t)["first"]
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		if !s.hangs {
+			ctx = t.Context()
+		}
+		err := notice.judge(ctx, &runs.Store{Client: s, Prefix: "k6"})
+		cancel()
+		require.ErrorIs(t, err, assert.AnError)
+		assert.Nil(t, notice.Comparison)
+		body, err := slackBody(notice)
+		require.NoError(t, err)
+		assert.Contains(t, string(body), says)
+		assert.NotContains(t, string(body), assert.AnError.Error())
+	}
+}
+
+// stored is a server that has series, and no runs.
+type stored []*runs.SeriesDocument
+
+func (s stored) JSON(_ context.Context, _, path string, _, out any) error {
+	hits := []any{}
+	if strings.Contains(path, "-series/") {
+		for _, one := range s {
+			hits = append(hits, map[string]any{"_source": one})
+		}
+	}
+	text, err := json.Marshal(map[string]any{"hits": map[string]any{"hits": hits}})
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, out)
+}
+
+// The last one of several k6 processes tells of the requests of all.
+func TestRunOfSeveralProcesses(t *testing.T) {
+	t.Parallel()
+	others := runs.NewRecorder(runs.Facts{ID: "812"}, 1, nil)
+	others.Add(&ingest.Sample{
+		Time: time.Now().UnixNano(), Value: 900, Metric: ingest.NewRegistry().Lookup([]byte(duration)),
+		Tags: ingest.NewTagSet([]ingest.Tag{{Key: "name", Value: "/slow"}, {Key: "method", Value: "PUT"}, {Key: "status", Value: "200"}}),
+	})
+	snapshot, err := others.Snapshot(runs.Outcome{Status: runs.Passed}, true, time.Now())
 	require.NoError(t, err)
-	assert.Contains(t, string(body), "not compared: the server did not give the earlier runs in time")
-	assert.NotContains(t, string(body), assert.AnError.Error())
+	for instances, worst := range map[int]string{1: "POST /orders", 2: "PUT /slow"} {
+		notice := notices(t)["first"]
+		notice.Run.K6.Run.Instances = make([]string, instances)
+		require.NoError(t, notice.judge(t.Context(), &runs.Store{Client: stored(snapshot.Series()), Prefix: "k6"}))
+		assert.Equal(t, worst, notice.worst().name)
+		assert.Equal(t, "there is no earlier run to compare it with", notice.Uncompared)
+	}
+}
+
+// It is the proxy that wants a login, not the receiver, whether it is asked for a connection or for the request.
+func TestProxyThatRefuses(t *testing.T) {
+	t.Parallel()
+	proxy := newHook(t, answers(http.StatusProxyAuthRequired, ""))
+	address, err := url.Parse(strings.Replace(proxy.URL, "://", "://user:s3cr3t@", 1))
+	require.NoError(t, err)
+	for _, receiver := range []string{"https://hooks.example", "http://hooks.example"} {
+		n := notifier(t, Options{URLs: []string{receiver + secretPath}})
+		n.client.Transport.(*http.Transport).Proxy = http.ProxyURL(address)
+		deliveries := n.Send(t.Context(), notices(t)["failed"])
+		assert.Equal(t, "hooks.example was not notified: the proxy answered 407 Proxy Authentication Required. Check HTTPS_PROXY, or HTTP_PROXY",
+			deliveries[0].String())
+	}
+	assert.EqualValues(t, 2, proxy.asked.Load(), "once each")
+}
+
+// Where nobody listens any more, no server is asked for a baseline.
+func TestNobodyListens(t *testing.T) {
+	t.Parallel()
+	n := notifier(t, Options{URLs: []string{"http://127.0.0.1:1" + secretPath}})
+	require.Error(t, n.Send(t.Context(), notices(t)["failed"])[0].Err)
+	deliveries, err := n.Run(t.Context(), nil, nil, "")
+	require.NoError(t, err)
+	assert.Empty(t, deliveries)
 }

@@ -89,7 +89,7 @@ func notices(t testing.TB) map[string]*Notice {
 	aborted := document(t, failing, runs.Aborted, `{"k6":{"run":{"reason":"test run was aborted by user"},"summary":{"undelivered":1234}}}`)
 	comparison := compared(t, failed, slow)
 	comparison.ExitCode, comparison.Link = 3, kibana
-	const unstored = "the server is away"
+	const unstored = "the server did not take it"
 	return map[string]*Notice{
 		"passed":    {Run: passed, Numbers: same, Comparison: compared(t, passed, same), Dashboard: kibana},
 		"failed":    {Run: failed, Numbers: slow, Comparison: compared(t, failed, slow), Dashboard: kibana},

@@ -65,20 +65,23 @@ func (n *Notice) worstRequest() *payloadRequest {
 	return p
 }
 
-// mostRows bounds how large a notice gets; a run may have thousands of values.
+// mostRows bounds how large a notice gets, of each kind of values; a run may have thousands.
 const mostRows = 200
 
-// comparison is the comparison with the values that somebody wants to know of: those of the whole run, and those in
-// which something changed.
+// comparison is the comparison with the values that somebody wants to know of: those of the whole run, and of the
+// others those in which something may have changed.
 func (n *Notice) comparison() *runs.Comparison {
 	if n.Comparison == nil {
 		return nil
 	}
 	short := *n.Comparison
 	short.Report.Rows, short.Report.NotJudged = nil, nil
+	room := map[bool]int{true: mostRows, false: mostRows} // the worst come first, of whatever scope
 	for _, row := range n.Comparison.Report.Rows {
-		if len(short.Report.Rows) < mostRows && (row.Key.Scope == compare.WholeRun || row.Verdict != compare.Same) {
+		whole := row.Key.Scope == compare.WholeRun
+		if room[whole] > 0 && (whole || row.Verdict != compare.Same) {
 			short.Report.Rows = append(short.Report.Rows, row)
+			room[whole]--
 		}
 	}
 	for _, unjudged := range n.Comparison.Report.NotJudged {

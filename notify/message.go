@@ -3,6 +3,7 @@ package notify
 import (
 	"cmp"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -199,21 +200,21 @@ var verdicts = map[compare.Verdict]string{
 	compare.Unsure: "unclear, repeat the run", compare.NotJudged: "not judged",
 }
 
-// links keeps those that a browser can open.
+// links keeps those that a browser can open: a receiver may refuse all for one that is none.
 func links(all ...link) []link {
 	for i := range all {
 		all[i].url = address(all[i].url)
 	}
 	return slices.DeleteFunc(all, func(l link) bool {
-		web := strings.HasPrefix(l.url, "https://") || strings.HasPrefix(l.url, "http://")
-		return !web || len(l.url) > longestURL
+		parsed, err := url.Parse(l.url)
+		return err != nil || (parsed.Scheme != "https" && parsed.Scheme != "http") || parsed.Host == "" || len(l.url) > longestURL
 	})
 }
 
 // address escapes what cannot stand in a URL, and what would end one.
-func address(url string) string {
+func address(text string) string {
 	var b strings.Builder
-	for _, c := range []byte(url) {
+	for _, c := range []byte(text) {
 		if c <= ' ' || c > '~' || strings.IndexByte("\"<>\\^`{|}", c) >= 0 {
 			fmt.Fprintf(&b, "%%%02X", c)
 		} else {

@@ -80,10 +80,10 @@ func TestJSONHasTheDocuments(t *testing.T) {
 func TestJSONIsShort(t *testing.T) {
 	t.Parallel()
 	notice := notices(t)["failed"]
-	row := notice.Comparison.Worse()[0]
+	row, known := notice.Comparison.Worse()[0], notice.Comparison.Report.Rows
 	row.Key.Scope = compare.Request
+	notice.Comparison.Report.Rows = append(slices.Repeat([]compare.Row{row}, 10_000), known...) // the worst are first
 	for range 10_000 {
-		notice.Comparison.Report.Rows = append(notice.Comparison.Report.Rows, row)
 		notice.Comparison.Report.NotJudged = append(notice.Comparison.Report.NotJudged, compare.Unjudged{Key: row.Key})
 	}
 	body, err := jsonBody(notice)
@@ -196,6 +196,23 @@ func TestHostileNamesAreHarmless(t *testing.T) {
 	t.Parallel()
 	for _, notice := range notices(t) {
 		requireHarmless(t, notice)
+	}
+}
+
+// Slack refuses a message of which one section is too long, and Teams one with a link that is none.
+func TestLinksThatReceiversTake(t *testing.T) {
+	t.Parallel()
+	long := "https://ci.example/" + strings.Repeat("x", 1900)
+	for pipeline, shown := range map[string]int{
+		long: 2, "https://ci.example/?" + strings.Repeat("&a", 900): 1, long + long: 1, "https://": 1, "https://ci.example/%zz": 1, "ci.example": 1,
+	} {
+		notice := *notices(t)["passed"]
+		run := *notice.Run
+		run.CICD.Pipeline.Run.URL.Full, notice.Run, notice.Dashboard = pipeline, &run, "http://kibana/#/"+strings.Repeat("y", 1900)
+		requireHarmless(t, &notice)
+		body, err := slackBody(&notice)
+		require.NoError(t, err)
+		assert.Equal(t, shown, bytes.Count(body, []byte(`\u003chttp`)), pipeline)
 	}
 }
 

@@ -36,23 +36,44 @@ func ofRun(snapshot *runs.Snapshot, dashboard string) (*Notice, error) {
 	return n, err
 }
 
-// judge compares the run with its baseline. Without one, the notice says why.
-func (n *Notice) judge(ctx context.Context, store *runs.Store) {
+// judge compares the run with its baseline. Without one, the notice says why; but what an error says stays with
+// whoever ran the test.
+func (n *Notice) judge(ctx context.Context, store *runs.Store) error {
 	if n.Unstored {
-		n.Uncompared = "the server is away"
-		return
+		n.Uncompared = "the server did not take it"
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, judging)
 	defer cancel()
-	comparison, err := store.Judge(ctx, n.Run, n.Numbers)
+	err := n.complete(ctx, store)
+	var comparison *runs.Comparison
+	if err == nil {
+		comparison, err = store.Judge(ctx, n.Run, n.Numbers)
+	}
 	switch {
-	case err != nil:
+	case err != nil && ctx.Err() != nil:
 		n.Uncompared = "the server did not give the earlier runs in time"
+	case err != nil:
+		n.Uncompared = "the earlier runs could not be read"
 	case comparison == nil:
 		n.Uncompared = "there is no earlier run to compare it with"
 	default:
 		n.Comparison = comparison
 	}
+	return err
+}
+
+// complete reads what was measured of a run of several k6 processes: what one of them recorded lacks the requests
+// that only others made.
+func (n *Notice) complete(ctx context.Context, store *runs.Store) error {
+	if len(n.Run.K6.Run.Instances) < 2 {
+		return nil
+	}
+	numbers, err := store.Comparable(ctx, n.Run, runs.Window{})
+	if err == nil {
+		n.Numbers = numbers
+	}
+	return err
 }
 
 // subject is the run that the notice is about.

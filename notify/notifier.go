@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"slices"
 	"sync"
@@ -65,6 +66,12 @@ func New(options Options) (*Notifier, error) {
 		}
 		transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}
 	}
+	transport.OnProxyConnectResponse = func(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
+		if answer.StatusCode == http.StatusOK {
+			return nil
+		}
+		return proxyRefusal(answer.StatusCode)
+	}
 	return &Notifier{
 		receivers: receivers, on: options.On, secret: []byte(options.Secret), budget: Budget, pause: firstPause,
 		client: &http.Client{
@@ -114,17 +121,27 @@ func (d Delivery) String() string {
 
 // Run tells of a run that has ended, from what was recorded of it, with its baseline if the server has the run's
 // document and finds earlier ones soon. Nobody is told while other k6 processes of the run go on: the last one to
-// end tells. Else it is Send. The error says that there is nothing to tell from.
+// end tells. Else it is Send. The error says what was not told, and why: nothing, or not the comparison.
 func (n *Notifier) Run(ctx context.Context, store *runs.Store, snapshot *runs.Snapshot, dashboard string) ([]Delivery, error) {
-	if len(n.receivers) == 0 {
+	if len(n.listening()) == 0 {
 		return nil, nil
 	}
 	notice, err := ofRun(snapshot, dashboard)
-	if err != nil || notice.Run.K6.Run.Status == runs.Running || !n.wants(notice) && !slices.Contains(n.on, Worse) {
-		return nil, err
+	if err != nil {
+		return nil, fmt.Errorf("nobody was notified: %w", err)
 	}
-	notice.judge(ctx, store)
-	return n.Send(ctx, notice), nil
+	if notice.Run.K6.Run.Status == runs.Running || !n.wants(notice) && !slices.Contains(n.on, Worse) {
+		return nil, nil
+	}
+	if err = notice.judge(ctx, store); err != nil {
+		err = fmt.Errorf("for notifications the run was not compared with its baseline: %w", err)
+	}
+	return n.Send(ctx, notice), err
+}
+
+// listening are the receivers that took all notices so far.
+func (n *Notifier) listening() []*receiver {
+	return slices.DeleteFunc(slices.Clone(n.receivers), func(r *receiver) bool { return r.givenUp })
 }
 
 // Send tells all receivers, if they want to know, and says what became of it, one Delivery each. It ends within
@@ -136,7 +153,7 @@ func (n *Notifier) Send(ctx context.Context, notice *Notice) []Delivery {
 	}
 	ctx, cancel := context.WithTimeout(ctx, n.budget)
 	defer cancel()
-	told := slices.DeleteFunc(slices.Clone(n.receivers), func(r *receiver) bool { return r.givenUp })
+	told := n.listening()
 	deliveries := make([]Delivery, len(told))
 	var all sync.WaitGroup
 	for i, r := range told {

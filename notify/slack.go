@@ -38,17 +38,16 @@ func slackBody(n *Notice) ([]byte, error) {
 		}
 		s.Blocks = append(s.Blocks, block)
 	}
-	for _, text := range slackTexts(m.details) {
-		s.Blocks = append(s.Blocks, slackSection(text))
+	var details, links []string
+	for _, detail := range m.details {
+		details = append(details, slackLine(detail))
 	}
-	s.Blocks = append(s.Blocks, slackBlock{Type: "context", Elements: []slackText{mrkdwn(slackLine(m.about))}})
-	var links []string
 	for _, l := range m.links {
 		links = append(links, "<"+slackEscape(l.url)+"|"+l.label+">")
 	}
-	if len(links) > 0 {
-		s.Blocks = append(s.Blocks, slackSection(strings.Join(links, " · ")))
-	}
+	s.Blocks = append(s.Blocks, slackSections(details, "\n")...)
+	s.Blocks = append(s.Blocks, slackBlock{Type: "context", Elements: []slackText{mrkdwn(slackLine(m.about))}})
+	s.Blocks = append(s.Blocks, slackSections(links, " · ")...)
 	return json.Marshal(s)
 }
 
@@ -60,18 +59,25 @@ func slackSection(text string) slackBlock {
 // longestText is how many bytes the text of a section may have; Slack counts characters.
 const longestText = 3000
 
-// slackTexts puts lines into as few texts as they fit into.
-func slackTexts(lines []line) []string {
-	var texts []string
-	for _, l := range lines {
-		text, last := slackLine(l), len(texts)-1
-		if last >= 0 && len(texts[last])+1+len(text) <= longestText {
-			texts[last] += "\n" + text
-		} else {
-			texts = append(texts, text)
+// slackSections puts texts into as few sections as they fit into. One that fits into none, which only a link can
+// be, is left out: Slack would refuse the whole message.
+func slackSections(texts []string, separator string) []slackBlock {
+	var joined []string
+	for _, text := range texts {
+		last := len(joined) - 1
+		switch {
+		case len(text) > longestText:
+		case last >= 0 && len(joined[last])+len(separator)+len(text) <= longestText:
+			joined[last] += separator + text
+		default:
+			joined = append(joined, text)
 		}
 	}
-	return texts
+	var sections []slackBlock
+	for _, text := range joined {
+		sections = append(sections, slackSection(text))
+	}
+	return sections
 }
 
 func slackLine(l line) string {

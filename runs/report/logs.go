@@ -38,17 +38,24 @@ type RunFacts struct {
 type WorstSeconds struct {
 	From     time.Time `json:"from"`
 	To       time.Time `json:"to"`
-	Requests int64     `json:"requests"`
+	Requests int64     `json:"requests"` // iterations of a run without HTTP requests
 	Failed   int64     `json:"failed"`
 	P95      float64   `json:"p95_ms"`
+
+	Iterations bool `json:"-"` // they are iterations
 }
 
 // String says how bad they were.
 func (w WorstSeconds) String() string {
-	if w.Failed > 0 {
-		return fmt.Sprintf("%d of %s failed, p95 %s", w.Failed, plural(int(w.Requests), "request"), milliseconds(w.P95))
+	noun := "request"
+	if w.Iterations {
+		noun = "iteration"
 	}
-	return fmt.Sprintf("%s, p95 %s", plural(int(w.Requests), "request"), milliseconds(w.P95))
+	all := plural(int(w.Requests), noun)
+	if w.Failed > 0 {
+		return fmt.Sprintf("%d of %s failed, p95 %s", w.Failed, all, milliseconds(w.P95))
+	}
+	return fmt.Sprintf("%s, p95 %s", all, milliseconds(w.P95))
 }
 
 // Spans are what a run may be held against, by name; before is the span just before it.

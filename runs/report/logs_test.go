@@ -92,6 +92,13 @@ func TestLogsWithoutClaims(t *testing.T) {
 	assert.NotContains(t, report.LogsMarkdown(l), "nothing came")
 }
 
+func TestWorstSeconds(t *testing.T) {
+	t.Parallel()
+	assert.Equal(t, "212 of 4,970 requests failed, p95 5.01 s", report.WorstSeconds{Requests: 4970, Failed: 212, P95: 5012}.String())
+	assert.Equal(t, "1 request, p95 12.0 ms", report.WorstSeconds{Requests: 1, P95: 12}.String())
+	assert.Equal(t, "30 iterations, p95 12.0 ms", report.WorstSeconds{Requests: 30, P95: 12, Iterations: true}.String())
+}
+
 // Log lines are no Markdown, no HTML, and mention nobody.
 func TestHostileLogs(t *testing.T) {
 	t.Parallel()

@@ -75,7 +75,7 @@ func run(args []string) error {
 // plot draws the costs that a table tells by the request: client, server, wire and disk.
 func (t table) plot() (*plot.Plot, error) {
 	p := plot.New()
-	p.X.Label.Text, p.X.Scale, p.X.Tick.Marker = t.Title, plot.LogScale{}, plot.LogTicks{}
+	p.X.Label.Text, p.X.Scale = t.Title, plot.LogScale{}
 	p.Y.Label.Text, p.Y.Min = "for each request", 0
 	p.Legend.Top = true
 	var lines []any
@@ -93,7 +93,13 @@ func (t table) plot() (*plot.Plot, error) {
 		return nil, err
 	}
 	p.Y.Max *= 1.35 // room for the legend
-	return p, nil
+	sizes, err := t.points(0)
+	var ticks plot.ConstantTicks
+	for i, size := range sizes {
+		ticks = append(ticks, plot.Tick{Value: size.X, Label: t.Rows[i].Name})
+	}
+	p.X.Tick.Marker = ticks
+	return p, err
 }
 
 // points are the medians of a column, by what the rows are named.
