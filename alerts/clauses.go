@@ -28,7 +28,7 @@ func logField(shape *logs.Shape, name string) (string, error) {
 func logClause(shape *logs.Shape, name string) (query map[string]any, known bool, err error) {
 	switch name {
 	case "failures":
-		query = shape.Failures.Query
+		query = either(shape.ServerErrors.Query, shape.Errors.Query)
 	case "ended":
 		query = shape.Ended.Query
 	case "unknown":
@@ -47,4 +47,17 @@ func logClause(shape *logs.Shape, name string) (query map[string]any, known bool
 		}[name]}
 	}
 	return query, true, nil
+}
+
+// either finds what one of two queries finds. A query that is nil finds nothing. Who fails without a response, as
+// a worker does, only says so by its level; who fails by a response may log it as information.
+func either(a, b map[string]any) map[string]any {
+	switch {
+	case a == nil:
+		return b
+	case b == nil:
+		return a
+	default:
+		return map[string]any{"bool": map[string]any{"should": []any{a, b}, "minimum_should_match": 1}}
+	}
 }

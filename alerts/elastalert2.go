@@ -51,7 +51,7 @@ const (
 
 // Paths are those of the files that an alarm of this name is written to, as any kind of file.
 func Paths(name string) []string {
-	return []string{"rules/" + name + ".yaml", "rules/" + name + riseSuffix + ".yaml", name + ".json"}
+	return []string{"rules/" + name + ".yaml", "rules/" + name + riseSuffix + ".yaml", name + ".json", ruleID(name) + ".json"}
 }
 
 // Files makes the files. An error says that something cannot be written as YAML, which cannot be.

@@ -314,8 +314,8 @@ var aboutLoud = map[string][]string{
 	"run-slow":                      {"shop-load: 2000.0 ms in the last 1m, limit 1000 ms"},
 	"client-probing":                {"203.0.113.7: 40 responses in the last 5m, limit 30"},
 	"host-silent":                   {"web-2: nothing in the last 15m, 120 in the 1d before"},
-	"production-errors":             {"30 failures in the last 15m, 0.0 at this time of the 7 days before (mean)"},
-	"production-errors-during-test": {"30 failures in the last 5m"},
+	"production-errors":             {"31 failures in the last 15m, 0.0 at this time of the 7 days before (mean)"}, // of which one is a line without a response
+	"production-errors-during-test": {"31 failures in the last 5m"},
 	"server-stopped":                {"host: web-1", "message: out of ‹memory›"},
 	"service-slow":                  {"shop: 2000.0 ms in the last 5m, limit 1000 ms"},
 }

@@ -36,7 +36,7 @@ func shape() *logs.Shape {
 		return logs.Condition{KQL: field + ":*", Query: map[string]any{"exists": map[string]any{"field": field}}}
 	}
 	return &logs.Shape{
-		Pattern: "filebeat-*", Unit: logs.Nanoseconds, Failures: find("failure"), Ended: find("end"),
+		Pattern: "filebeat-*", Unit: logs.Nanoseconds, ServerErrors: find("failure"), Errors: find("error"), Ended: find("end"),
 		Choices: []logs.Choice{
 			{Role: logs.Time, Field: "@timestamp", Show: "@timestamp"},
 			{Role: logs.Message, Show: "message"},
@@ -104,6 +104,8 @@ func TestNamesBecomeFieldsAndValues(t *testing.T) {
 	assert.Equal(t, "host.name.keyword", silent.Group)
 	assert.Equal(t, "host.name", alarms["server-stopped"].Condition.Group, "as a document has it")
 	assert.Equal(t, []Fact{{"host", "host.name"}, {"message", "message"}}, alarms["server-stopped"].Facts)
+	either := map[string]any{"should": []any{shape().ServerErrors.Query, shape().Errors.Query}, "minimum_should_match": 1}
+	assert.Equal(t, []any{map[string]any{"bool": either}}, alarms["production-errors"].Condition.Filter, "with a response or without")
 	service := alarms["service-slow"]
 	assert.InDelta(t, 500e6, service.Condition.Limit, 0, "in the unit of the logs")
 	assert.Equal(t, "ns", service.LatencyUnit)
@@ -128,6 +130,9 @@ func TestLeftOut(t *testing.T) {
 	for rule, reason := range without {
 		assert.Contains(t, reason, "--logs-index", rule)
 	}
+	levels := shape()
+	levels.ServerErrors = logs.Condition{}
+	assert.Empty(t, why(Target{Prefix: "k6", Logs: levels}, nil), "levels are enough")
 	lean := &logs.Shape{Pattern: "plain-*", Choices: []logs.Choice{{Role: logs.Time, Field: "@timestamp", Show: "@timestamp"}, {Role: logs.Host, Show: "host", Why: "text"}}}
 	reasons := why(Target{Prefix: "k6", Logs: lean}, nil)
 	assert.Equal(t, "the logs' host cannot be counted by (text)", reasons["host-silent"])

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
@@ -36,7 +37,7 @@ type alertsExport struct {
 // with them in a folder; some say why they cannot have an alarm, or nothing.
 var alertFormats = map[string]struct {
 	files func(alertsExport) ([]alerts.File, error)
-	next  func(env Env, export alertsExport, dir string)
+	next  func(env Env, export alertsExport, dir string) error
 	lacks func(alerts.Alarm) string
 }{
 	"elastalert2": {elastAlert2Files, elastAlert2Next, nil},
@@ -76,6 +77,9 @@ func newExportAlerts(env Env) *cobra.Command {
 	addServerFlags(flags)
 	addOptions(flags, alertOptions...)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if format == "" {
+			return usageError("say for which alerting system: --for %s", strings.Join(known, ", "))
+		}
 		if _, ok := alertFormats[format]; !ok {
 			return usageError("--for %s is not known; choose from %s", strconv.Quote(format), strings.Join(known, ", "))
 		}
@@ -134,8 +138,7 @@ func (env Env) exportAlerts(ctx context.Context, export alertsExport, format, di
 		fmt.Fprintf(env.Out, "left out: %s: %s\n", out.Rule.Name, out.Why)
 	}
 	fmt.Fprintf(env.Out, "%s in %s\n", english.Plural(len(files), "file", ""), dir)
-	alertFormats[format].next(env, export, dir)
-	return nil
+	return alertFormats[format].next(env, export, dir)
 }
 
 // removeSwitchedOff removes what an earlier export wrote of rules that are off: whoever reads the folder would
@@ -173,7 +176,8 @@ func settingsOf(alarm alerts.Alarm) string {
 }
 
 // alarms are those that this configuration asks for, and the rules that none was made of. The server is
-// asked only what the logs look like, if somebody said where they are.
+// asked only what the logs look like and how old they are, if somebody said where they are; where they are too young
+// for an alarm, a note says so.
 func (env Env) alarms(ctx context.Context, cfg config.Config) ([]alerts.Alarm, []alerts.LeftOut, error) {
 	rules, err := alerts.Rules()
 	if err != nil {
@@ -182,23 +186,30 @@ func (env Env) alarms(ctx context.Context, cfg config.Config) ([]alerts.Alarm, [
 	if err := alerts.CheckSettings(rules, cfg.Alarms); err != nil {
 		return nil, nil, usageError("--alarm: %w", err)
 	}
-	target := alerts.Target{Prefix: cfg.IndexPrefix}
-	if len(cfg.LogsIndex) > 0 {
-		overrides, err := logOverrides(cfg)
-		if err != nil {
-			return nil, nil, err
-		}
-		client, _, err := connect(ctx, cfg)
-		if err != nil {
-			return nil, nil, err
-		}
-		shape, err := logs.Probe(ctx, client, strings.Join(cfg.LogsIndex, ","), overrides)
-		if err != nil {
-			return nil, nil, err
-		}
-		target.Logs = &shape
+	if len(cfg.LogsIndex) == 0 {
+		return alerts.Make(alerts.Target{Prefix: cfg.IndexPrefix}, cfg.Alarms)
 	}
-	return alerts.Make(target, cfg.Alarms)
+	overrides, err := logOverrides(cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	client, _, err := connect(ctx, cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	shape, err := logs.Probe(ctx, client, strings.Join(cfg.LogsIndex, ","), overrides)
+	if err != nil {
+		return nil, nil, err
+	}
+	made, left, err := alerts.Make(alerts.Target{Prefix: cfg.IndexPrefix, Logs: &shape}, cfg.Alarms)
+	if err != nil {
+		return nil, nil, err
+	}
+	notes, err := alerts.ShortHistory(ctx, client, made, time.Now())
+	for _, note := range notes {
+		fmt.Fprintln(env.Out, "note:", note)
+	}
+	return made, left, err
 }
 
 func elastAlert2Files(export alertsExport) ([]alerts.File, error) {
@@ -217,11 +228,10 @@ func elastAlert2Files(export alertsExport) ([]alerts.File, error) {
 
 // elastAlert2Server is the first address of the server: ElastAlert2 gets its login from its environment.
 func elastAlert2Server(cfg config.Config) (alerts.ElastAlert2Server, error) {
-	client, err := elastic.New(cfg.Elastic())
+	first, err := firstAddress(cfg)
 	if err != nil {
 		return alerts.ElastAlert2Server{}, err
 	}
-	first, _, _ := strings.Cut(client.URL(), ", ")
 	address, err := url.Parse(first)
 	if err != nil {
 		return alerts.ElastAlert2Server{}, errors.New("the address of the server cannot be read")
@@ -243,6 +253,16 @@ func elastAlert2Server(cfg config.Config) (alerts.ElastAlert2Server, error) {
 	return server, nil
 }
 
+// firstAddress is the first address of the server, without a login.
+func firstAddress(cfg config.Config) (string, error) {
+	client, err := elastic.New(cfg.Elastic())
+	if err != nil {
+		return "", err
+	}
+	first, _, _ := strings.Cut(client.URL(), ", ")
+	return first, nil
+}
+
 // absolute is the path of a file from wherever ElastAlert2 is started; empty stays empty.
 func absolute(path string) (string, error) {
 	if path == "" {
@@ -255,7 +275,7 @@ func absolute(path string) (string, error) {
 	return whole, nil
 }
 
-func elastAlert2Next(env Env, export alertsExport, dir string) {
+func elastAlert2Next(env Env, export alertsExport, dir string) error {
 	for _, receiver := range export.receivers {
 		if name := receiver.Reference(); name != "" {
 			fmt.Fprintf(env.Out, "ElastAlert2 takes the address of %s from its environment: %s\n", receiver.Kind, name)
@@ -268,4 +288,5 @@ func elastAlert2Next(env Env, export alertsExport, dir string) {
 		fmt.Fprintln(env.Out, "nobody is told yet, ElastAlert2 only logs: --receiver slack, teams, email or webhook")
 	}
 	fmt.Fprintf(env.Out, "start it:\n  cd %s && elastalert-create-index --config config.yaml && elastalert --config config.yaml\n", dir)
+	return nil
 }

@@ -41,8 +41,8 @@ func (l look) logsHead(all *report.RunLogs, d *runs.Document) string {
 	name := l.paint(bold, cutTo(oneLine(all.Run.Test+" "+all.Run.Name), l.width-2))
 	f := all.Logs
 	return l.flow([]string{name, l.times(d), span(d.K6.Run.Duration), status}) + "\n" +
-		l.flow([]string{"logs " + oneLine(f.Pattern), fmt.Sprintf("against %s, %s–%s", report.SpanName(all.Against),
-			l.when(f.Reference.From), f.Reference.To.In(l.zone).Format("15:04"))})
+		l.flow([]string{"logs " + oneLine(f.Pattern), fmt.Sprintf("against %s, %s",
+			report.SpanName(all.Against), l.between(f.Reference.From, f.Reference.To))})
 }
 
 // logNumbers is the table of how much was logged, and of how long the service took.
@@ -173,7 +173,7 @@ func (l look) logNotes(all *report.RunLogs) string {
 		sentences []string
 	}{{"note", yellow, all.Logs.Notes}, {"lacking", faint, all.Logs.Lacks}} {
 		for _, sentence := range of.sentences {
-			for i, line := range strings.Split(text.WrapSoft(oneLine(sentence), l.width-noteMargin-1), "\n") {
+			for i, line := range strings.Split(text.WrapSoft(oneLine(sentence), max(20, l.width-noteMargin-1)), "\n") {
 				name := of.name
 				if i > 0 {
 					name = ""

@@ -73,6 +73,12 @@ checkout #812 pr-77@a1b2c3d · today 10:31–10:36 · 5 m · failed
 logs filebeat-* · against the span before, today 10:26–10:31
 
 note     filebeat-* has no line at all`, "\n"), lookAt(80).logs(all, d, false))
+	all.Logs.Reference.To = all.Logs.Reference.From.Add(time.Second)
+	assert.Contains(t, lookAt(80).logs(all, d, false), "the span before, today 10:26\n", "no 10:26–10:26")
+	assert.Contains(t, lookAt(8).logs(all, d, false), "filebeat-*", "a note is told at any width")
+	all.Logs.Reference.From = all.Logs.Reference.From.AddDate(-1, 0, 0)
+	all.Logs.Reference.To = all.Logs.Reference.From.Add(time.Minute)
+	assert.Contains(t, lookAt(80).logs(all, d, false), "-22 10:26–10:27\n", "a time of last year has its hour")
 	all.Logs.Lines.During, all.Worst = 1, nil
 	assert.Contains(t, lookAt(80).logs(all, d, false), "the run has no samples, or they were pruned")
 }

@@ -146,8 +146,12 @@ func (l look) times(d *runs.Document) string {
 	if d.K6.Run.Status == runs.Running {
 		return "since " + l.when(d.Timestamp)
 	}
-	begin := d.Timestamp.In(l.zone)
-	end := begin.Add(time.Duration(d.K6.Run.Duration * float64(time.Second)))
+	return l.between(d.Timestamp, d.Timestamp.Add(time.Duration(d.K6.Run.Duration*float64(time.Second))))
+}
+
+// between says from when to when something was; one time where both are in one minute.
+func (l look) between(begin, end time.Time) string {
+	begin, end = begin.In(l.zone), end.In(l.zone)
 	from, to := l.when(begin), end.Format("15:04")
 	if !strings.HasSuffix(from, begin.Format("15:04")) {
 		from += begin.Format(" 15:04")

@@ -1,9 +1,11 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/pflag"
@@ -123,14 +125,19 @@ func monitorFiles(form alerts.MonitorForm) func(alertsExport) ([]alerts.File, er
 	}
 }
 
-func monitorsNext(form alerts.MonitorForm) func(Env, alertsExport, string) {
-	return func(env Env, export alertsExport, dir string) {
+func monitorsNext(form alerts.MonitorForm) func(Env, alertsExport, string) error {
+	return func(env Env, export alertsExport, dir string) error {
+		address, err := firstAddress(export.config)
+		if err != nil {
+			return err
+		}
 		if len(export.channels) == 0 {
 			fmt.Fprintln(env.Out, "nobody is told: alerts are in Dashboards, Alerting; --channel is the id of a notification channel or destination")
 		}
 		fmt.Fprintf(env.Out, "install them, once (or let `%s setup --alerts` do it, which also brings them up to date):\n"+
-			"  for f in %s/*.json; do curl -H 'Content-Type: application/json' http://localhost:9200%s -d @$f; done\n",
-			env.Name, dir, form.Path())
+			"  for f in %s/*.json; do curl -H 'Content-Type: application/json' %s%s -d @$f; done\n",
+			env.Name, dir, strings.TrimRight(address, "/"), form.Path())
+		return nil
 	}
 }
 
@@ -146,8 +153,9 @@ func kibanaFiles(rules alerts.KibanaRules) func(alertsExport) ([]alerts.File, er
 	}
 }
 
-func kibanaNext(env Env, _ alertsExport, dir string) {
+func kibanaNext(env Env, export alertsExport, dir string) error {
 	fmt.Fprintf(env.Out, "install them, once; then choose in Kibana who is told:\n"+
 		"  for f in %s/*.json; do curl -H 'kbn-xsrf: true' -H 'Content-Type: application/json' "+
-		"http://kibana:5601/api/alerting/rule/$(basename $f .json) -d @$f; done\n", dir)
+		"%s/api/alerting/rule/$(basename $f .json) -d @$f; done\n", dir, cmp.Or(export.config.Links().Address(), "http://kibana:5601"))
+	return nil
 }

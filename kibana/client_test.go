@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -234,6 +235,14 @@ func TestCheck(t *testing.T) {
 			assert.Equal(t, `dashboard:k6-run: differs (title is "mine", not "k6 · Run")`, finding.String())
 		}
 	}
+}
+
+// A text that there is no room for is not held against itself.
+func TestLongDifference(t *testing.T) {
+	t.Parallel()
+	ours, theirs := map[string]any{"a": strings.Repeat("x", 90)}, map[string]any{"a": strings.Repeat("y", 90)}
+	assert.Equal(t, "a is another text", firstDifference(ours, theirs, ""))
+	assert.Equal(t, `a is "mine"`, firstDifference(ours, map[string]any{"a": "mine"}, ""))
 }
 
 func TestExportAnswers(t *testing.T) {

@@ -112,6 +112,9 @@ func firstDifference(ours, theirs any, path string) string {
 	if same(ours, theirs) {
 		return ""
 	}
+	if brief(ours) == long {
+		return path + " is " + brief(theirs)
+	}
 	return fmt.Sprintf("%s is %s, not %s", path, brief(theirs), brief(ours))
 }
 
@@ -137,6 +140,9 @@ func same(a, b any) bool {
 	}
 }
 
+// long stands for a text that a message has no room for.
+const long = "another text"
+
 // brief is a value in a message.
 func brief(value any) string {
 	const most = 60
@@ -148,7 +154,7 @@ func brief(value any) string {
 	}
 	text, err := inline(value)
 	if err != nil || len(text) > most {
-		return "another text"
+		return long
 	}
 	return string(text)
 }

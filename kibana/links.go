@@ -24,12 +24,9 @@ const (
 // known. The state is what the address ends with, "?_g=…&_a=…", or empty; its quotes and spaces are escaped,
 // as terminals and logs end a link there.
 func (l Links) Dashboard(name, state string) string {
-	address := l.base()
+	address := l.Address()
 	if address == "" {
 		return ""
-	}
-	if space := realSpace(l.Space); space != "" {
-		address += "/s/" + space
 	}
 	address += "/app/dashboards"
 	if l.Tenant != "" {
@@ -43,6 +40,15 @@ func (l Links) Dashboard(name, state string) string {
 }
 
 var escaped = strings.NewReplacer(`"`, "%22", " ", "%20")
+
+// Address returns the address of Kibana, within its space, without a login; empty where Kibana is not known.
+func (l Links) Address() string {
+	address := l.base()
+	if space := realSpace(l.Space); address != "" && space != "" {
+		address += "/s/" + space
+	}
+	return address
+}
 
 // base is the address of Kibana as a browser takes it: with a scheme, and without a login.
 func (l Links) base() string {

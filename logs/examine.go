@@ -301,7 +301,7 @@ func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC"
 
 // lacks says what logs of a shape cannot tell.
 func lacks(shape Shape) []string {
-	var all []string
+	all := []string{}
 	say := func(missing bool, what string) {
 		if missing {
 			all = append(all, what)

@@ -39,6 +39,17 @@ func TestLacksWords(t *testing.T) {
 	}
 }
 
+// Where nothing is lacking, programs get an empty list.
+func TestLacksNothing(t *testing.T) {
+	t.Parallel()
+	shape := Shape{Errors: Condition{Query: map[string]any{}}}
+	for _, role := range Roles() {
+		shape.Choices = append(shape.Choices, Choice{Role: role, Field: string(role), Show: string(role)})
+	}
+	shape.mapping.Fields = map[string]map[string]capability{"message": {"text": {}}}
+	assert.Equal(t, []string{}, lacks(shape))
+}
+
 // What is said all the time is about something else, but not that a process ended abnormally.
 func TestOftenSaid(t *testing.T) {
 	t.Parallel()
