@@ -75,6 +75,16 @@ func TestReport(t *testing.T) {
 	assert.NoError(t, r.keep("", io.Discard))
 }
 
+// The command that is kept names what was set, but for what is of this machine only.
+func TestReportNamesItsCommand(t *testing.T) {
+	t.Parallel()
+	cmd := newScale()
+	require.NoError(t, cmd.ParseFlags([]string{"--requests", "10,100", "--rounds=1", "--url", "http://x", "--results", "y"}))
+	r := report{}.from(cmd)
+	assert.Equal(t, "scale", r.Experiment)
+	assert.Equal(t, "make bench-e2e EXPERIMENT='scale --requests 10,100 --rounds 1'", r.Command)
+}
+
 // docs/performance.md shows the results that are kept.
 func TestDocumentationIsCurrent(t *testing.T) {
 	t.Parallel()

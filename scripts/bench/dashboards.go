@@ -60,8 +60,7 @@ func newDashboards() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			r.Command = fmt.Sprintf("make bench-e2e EXPERIMENT='dashboards --requests %d --rounds %d'", requests, d.rounds)
-			return r.keep(results, cmd.OutOrStdout())
+			return r.from(cmd).keep(results, cmd.OutOrStdout())
 		},
 	}
 	d.addFlags(cmd.Flags())
@@ -116,7 +115,7 @@ func (d *dashboards) measure(ctx context.Context) (report, error) {
 	if err != nil {
 		return report{}, err
 	}
-	r := report{Experiment: "dashboards", Machine: machine()}
+	r := report{}
 	for _, v := range d.views() {
 		panels, err := panelsOf(objects, d.prefix+"-"+v.dashboard, v.View)
 		if err != nil {

@@ -59,7 +59,7 @@ func newLive() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return r.keep(l.results, cmd.OutOrStdout())
+			return r.from(cmd).keep(l.results, cmd.OutOrStdout())
 		},
 	}
 	flags := cmd.Flags()
@@ -99,8 +99,6 @@ func (l *live) run(ctx context.Context, progress io.Writer) (r report, err error
 		return r, err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
-	command := fmt.Sprintf("make bench-e2e EXPERIMENT='live --rounds %d --duration %s'", l.rounds, l.duration)
-	r = report{Experiment: "live", Command: command, Machine: machine()}
 	for _, rate := range l.rates {
 		var contestants []contestant
 		for _, output := range l.outputs {

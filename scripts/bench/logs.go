@@ -39,25 +39,29 @@ func newLogs() *cobra.Command {
 	b.server.addFlags(flags)
 	flags.Int64Var(&b.lines, "lines", 1_000_000, "log lines")
 	flags.IntVar(&b.rounds, "rounds", 5, "rounds")
-	flags.StringVar(&b.dir, "out", "", "folder for the result as JSON; empty: none")
+	addResults(flags, &b.results)
 	flags.BoolVar(&b.keep, "keep", false, "leave the lines there, and use those that an earlier one left")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := b.server.check(); err != nil {
 			return err
 		}
 		b.out = cmd.OutOrStdout()
-		return b.run(cmd.Context())
+		r, err := b.run(cmd.Context())
+		if err != nil {
+			return err
+		}
+		return r.from(cmd).keep(b.results, cmd.OutOrStdout())
 	}
 	return cmd
 }
 
 type logsBench struct {
-	server server
-	lines  int64
-	rounds int
-	dir    string
-	keep   bool
-	out    io.Writer
+	server  server
+	lines   int64
+	rounds  int
+	results string
+	keep    bool
+	out     io.Writer
 }
 
 // Half of the lines are of the run, which lasts an hour.
@@ -66,27 +70,25 @@ var (
 	logsLength = time.Hour
 )
 
-func (b *logsBench) run(ctx context.Context) error {
+func (b *logsBench) run(ctx context.Context) (report, error) {
 	if err := b.fill(ctx); err != nil {
-		return err
+		return report{}, err
 	}
 	if !b.keep {
 		defer func() { _ = b.server.remove(context.WithoutCancel(ctx), logsIndex) }()
 	}
 	found, err := contest(ctx, b.rounds, b.out, contestant{name: "k6es logs", run: b.examine})
 	if err != nil {
-		return err
+		return report{}, err
 	}
 	figures := found["k6es logs"]
-	r := report{
-		Experiment: "logs", Command: fmt.Sprintf("go run ./scripts/bench logs --lines %d", b.lines), Machine: machine(),
+	return report{
 		Tables: []table{{Title: fmt.Sprintf("what %d log lines said", b.lines), Columns: []string{"k6es logs"}, Rows: []row{
 			{Name: "seconds", Cells: []values{figures["seconds"]}},
 			{Name: "server CPU, s", Cells: []values{figures["server CPU, s"]}},
 		}}},
 		Marks: []mark{{Name: "seconds", Found: figures["seconds"], Bound: logsSeconds, AtMost: true}},
-	}
-	return r.keep(b.dir, b.out)
+	}, nil
 }
 
 // examine asks as the command does, from the probe on. Caches of whole answers are emptied, as nobody asks

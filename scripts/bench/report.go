@@ -7,9 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	pretty "github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // report is what an experiment found, as it is kept in a file and shown in docs/performance.md.
@@ -57,6 +60,19 @@ func (m mark) cells() pretty.Row {
 		verdict = "MISSED"
 	}
 	return pretty.Row{m.Name, sign + " " + significant(m.Bound), m.Found, verdict}
+}
+
+// from says by which command, and where, the report came about.
+func (r report) from(cmd *cobra.Command) report {
+	r.Experiment, r.Machine = cmd.Name(), machine()
+	words := []string{cmd.Name()}
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if here := []string{"url", "pid", "k6", "k6es", "results"}; !slices.Contains(here, f.Name) {
+			words = append(words, "--"+f.Name, strings.Trim(f.Value.String(), "[]"))
+		}
+	})
+	r.Command = fmt.Sprintf("make bench-e2e EXPERIMENT='%s'", strings.Join(words, " "))
+	return r
 }
 
 // keep writes the report into dir as <experiment>.json, shows it, and returns errMissed for a missed mark.

@@ -47,7 +47,7 @@ func newScale() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return r.keep(b.results, cmd.OutOrStdout())
+		return r.from(cmd).keep(b.results, cmd.OutOrStdout())
 	}
 	return cmd
 }
@@ -58,10 +58,7 @@ type size struct {
 }
 
 func (b *scaleBench) run(cmd *cobra.Command) (report, error) {
-	r := report{
-		Experiment: "scale", Machine: machine(),
-		Command: fmt.Sprintf("make bench-e2e EXPERIMENT='scale --rounds %d'", b.rounds),
-	}
+	var r report
 	for _, axis := range []struct {
 		name  string
 		sizes []int

@@ -67,7 +67,7 @@ func newUpload() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return r.keep(b.results, cmd.OutOrStdout())
+		return r.from(cmd).keep(b.results, cmd.OutOrStdout())
 	}
 	return cmd
 }
@@ -229,8 +229,7 @@ func (b *uploadBench) report(file input, k6es, reference map[string]values) repo
 		t.Rows = append(t.Rows, row{quantity, []values{k6es[quantity], reference[quantity], k6es[quantity].ratio(reference[quantity])}})
 	}
 	return report{
-		Experiment: "upload", Machine: machine(), Tables: []table{t},
-		Command: fmt.Sprintf("make bench-e2e EXPERIMENT='upload --size %s --rounds %d'", b.size, b.rounds),
+		Tables: []table{t},
 		Marks: []mark{
 			{"speed, times the reference's", k6es[speed].ratio(reference[speed]), 6, false},
 			{"client CPU, share of the server's", k6es[clientCPU].ratio(k6es[serverCPU]), 0.15, true},
