@@ -128,7 +128,7 @@ func TestReceivers(t *testing.T) {
 	assert.Equal(t, "TEAMS_OF_SHOP", Receiver{Teams, "${TEAMS_OF_SHOP}"}.Reference())
 	for text, want := range map[string]string{
 		"pager":                         `there is no receiver "pager"; there are slack, teams, email, webhook`,
-		"slack=hooks/T0/secret":         "receiver slack has no address such as https://host/path",
+		"slack=hooks/T0/secret":         "receiver slack has no address such as https://host/path, or ${VARIABLE}",
 		"slack=ftp://hooks/secret":      "receiver slack has no address",
 		"webhook=":                      "receiver webhook has no address",
 		"slack=http://%zz@hooks/secret": "receiver slack has no address",

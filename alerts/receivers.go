@@ -49,7 +49,7 @@ func ParseReceiver(text string) (Receiver, error) {
 	}
 	address, err := url.Parse(to)
 	if err != nil || address.Host == "" || address.Scheme != "http" && address.Scheme != "https" {
-		return r, fmt.Errorf("receiver %s has no address such as https://host/path", kind)
+		return r, fmt.Errorf("receiver %s has no address such as https://host/path, or ${VARIABLE}", kind)
 	}
 	return r, nil
 }

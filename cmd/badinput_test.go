@@ -262,6 +262,8 @@ var badInputs = []badInput{
 	usage("format", "compare --format xml", `--format is "xml"; choose text, markdown, json or junit`),
 	usage("fail-on", "compare --fail-on better", `--fail-on is "better"; choose worse or never`),
 
+	usage("command with flags", "export alert --for kibana", `unknown command "alert". Did you mean alerts?`),
+
 	// Flags.
 	usage("unknown flag", "upload --ouptut json f", "unknown flag: --ouptut. Did you mean --output?"),
 	usage("unknown flag that clears the screen", "upload --\x1b[2J", "unknown flag: --\\x1b[2J. See `k6es upload --help`"),

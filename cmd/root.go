@@ -38,6 +38,10 @@ func NewRoot(env Env) *cobra.Command {
 	root.SetOut(env.Out)
 	root.SetErr(env.Err)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		// A flag behind a command that is not known is not known either: the command is what to tell of.
+		if args := cmd.Flags().Args(); cmd.HasSubCommands() && len(args) > 0 {
+			return unknownCommand(cmd, args)
+		}
 		return usageError("%w. %s", err, flagHint(cmd, err))
 	})
 	root.SetUsageFunc(usage)
