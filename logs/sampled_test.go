@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,10 +14,10 @@ import (
 )
 
 // between is a server whose lines all came at once, between the slices that samples are chosen from.
-type between struct{ searches int }
+type between struct{ searches atomic.Int64 }
 
 func (b *between) JSON(_ context.Context, _, _ string, in, out any) error {
-	b.searches++
+	b.searches.Add(1)
 	body, err := json.Marshal(in)
 	if err != nil {
 		return err
@@ -45,7 +46,7 @@ func TestBurst(t *testing.T) {
 	require.NoError(t, e.readBursts(t.Context()))
 	assert.Len(t, e.strata[0].during.lines, sampleLines)
 	assert.Len(t, e.strata[0].before.lines, sampleLines)
-	assert.Equal(t, 3, server.searches, "only what was not read is asked for again")
+	assert.Equal(t, 3, int(server.searches.Load()), "only what was not read is asked for again")
 	e.shape = Shape{}
 	assert.Empty(t, e.samples(), "lines without a message or a route say nothing")
 	e.shape = Shape{Choices: []Choice{{Role: Route, Show: "url"}}}
