@@ -70,15 +70,19 @@ func TestJoinedBlocksInPart(t *testing.T) {
 		before := len(s.server.Requests())
 		stats, err := s.replay(t, s.entry(t).Path)
 		require.Error(t, err)
-		assert.Equal(t, []int64{38, 1, 1}, []int64{stats.Created, stats.Rejected, stats.Spooled})
+		left := stats.Spooled // with what a replay that ends early has not sent
+		assert.Positive(t, left)
+		assert.EqualValues(t, 40, stats.Created+stats.Rejected+left)
+		refused := stats.Rejected
 		assert.Less(t, s.server.Requests()[before].Documents, 40, "no more than fit into a request")
 		assert.Greater(t, s.server.Requests()[before].Documents, 5)
-		assert.EqualValues(t, 1, s.entry(t).Documents)
+		assert.EqualValues(t, left, s.entry(t).Documents)
 
 		busy = false
 		stats, err = s.replay(t, s.entry(t).Path)
 		require.NoError(t, err)
-		assert.Equal(t, []int64{1, 0, 0}, []int64{stats.Created, stats.Existing, stats.Rejected})
+		assert.Equal(t, []int64{left, 0}, []int64{stats.Created + stats.Rejected, stats.Existing})
+		assert.EqualValues(t, 1, refused+stats.Rejected)
 		assert.Len(t, readRejects(t, s.rejects), 1)
 		assert.Len(t, s.server.Documents(), 39)
 		assert.Empty(t, s.entry(t).Path)

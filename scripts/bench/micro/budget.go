@@ -22,7 +22,7 @@ var budgets = []budget{
 	{bench: "ingest.Compress/gzip-1", unit: "wire-B/request", most: 60},
 	{bench: "ingest.Compress/gzip-1", unit: "allocs/op", most: 0},
 	{bench: "ingest.ParseBulk/created", unit: "allocs/op", most: 0},
-	{bench: "ingest.ParseBulk/existing", unit: "ns/document", most: 1000},
+	{bench: "ingest.ParseBulk/existing", unit: "ns/document", most: 1500},
 	{bench: "ingest/spool.Append", unit: "ns/op", most: 1e6},
 	{bench: "ingest/spool.Next", unit: "ns/op", most: 1e6},
 	{bench: "runs/series.Add", unit: "ns/request", most: 1200},
