@@ -72,17 +72,21 @@ func TestJoinedBlocksInPart(t *testing.T) {
 		require.Error(t, err)
 		left := stats.Spooled // with what a replay that ends early has not sent
 		assert.Positive(t, left)
-		assert.EqualValues(t, 40, stats.Created+stats.Rejected+left)
+		assert.Equal(t, int64(40), stats.Created+stats.Existing+stats.Rejected+left, "%+v", stats)
 		refused := stats.Rejected
-		assert.Less(t, s.server.Requests()[before].Documents, 40, "no more than fit into a request")
-		assert.Greater(t, s.server.Requests()[before].Documents, 5)
-		assert.EqualValues(t, left, s.entry(t).Documents)
+		most := 0
+		for _, request := range s.server.Requests()[before:] {
+			most = max(most, request.Documents)
+		}
+		assert.Less(t, most, 40, "no more than fit into a request")
+		assert.Greater(t, most, 5)
+		assert.Equal(t, left, s.entry(t).Documents)
 
 		busy = false
 		stats, err = s.replay(t, s.entry(t).Path)
 		require.NoError(t, err)
 		assert.Equal(t, []int64{left, 0}, []int64{stats.Created + stats.Rejected, stats.Existing})
-		assert.EqualValues(t, 1, refused+stats.Rejected)
+		assert.Equal(t, int64(1), refused+stats.Rejected)
 		assert.Len(t, readRejects(t, s.rejects), 1)
 		assert.Len(t, s.server.Documents(), 39)
 		assert.Empty(t, s.entry(t).Path)
