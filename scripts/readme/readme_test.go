@@ -187,9 +187,10 @@ func (u *user) run(b block, commands string, output []string) {
 	}
 }
 
-// pattern is a line of output in which … stands for anything.
+// pattern is a line of output in which … stands for anything; between two words, for the space between them, too:
+// how far columns are apart depends on how long a figure is.
 func pattern(line string) *regexp.Regexp {
-	parts := strings.Split(strings.TrimSpace(line), "…")
+	parts := strings.Split(strings.ReplaceAll(strings.TrimSpace(line), " … ", " …"), "…")
 	for i := range parts {
 		parts[i] = regexp.QuoteMeta(parts[i])
 	}
