@@ -39,7 +39,6 @@ type dashboards struct {
 func newDashboards() *cobra.Command {
 	d := dashboards{store: store{prefix: dashboardsPrefix}}
 	var requests int64
-	var results string
 	cmd := &cobra.Command{
 		Use:   "dashboards",
 		Short: "Measure the searches of every dashboard over runs of many requests",
@@ -50,24 +49,15 @@ func newDashboards() *cobra.Command {
 			"  go run ./scripts/servers start --heap 1g --jit es-oss-7.10.2      tells address and process id\n" +
 			"  go run ./scripts/bench dashboards --url ADDRESS --pid PID",
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := d.check(); err != nil {
-				return err
-			}
-			d.out = cmd.ErrOrStderr()
-			d.runs = history(requests)
-			r, err := d.measure(cmd.Context())
-			if err != nil {
-				return err
-			}
-			return r.from(cmd).keep(results, cmd.OutOrStdout())
-		},
 	}
 	d.addFlags(cmd.Flags())
 	cmd.Flags().Int64Var(&requests, "requests", 10_000_000, "HTTP requests of all runs together")
 	cmd.Flags().IntVar(&d.rounds, "rounds", 5, "how often each panel is drawn")
 	cmd.Flags().BoolVar(&d.merged, "merge", false, "merge the samples into one segment first, as nobody has them")
-	addResults(cmd.Flags(), &results)
+	experiment(cmd, func(cmd *cobra.Command) (report, error) {
+		d.out, d.runs = cmd.ErrOrStderr(), history(requests)
+		return d.measure(cmd.Context())
+	})
 	return cmd
 }
 
@@ -97,6 +87,9 @@ func (d *dashboards) views() []view {
 
 // measure fills the store where it has to, and draws all dashboards in turn.
 func (d *dashboards) measure(ctx context.Context) (report, error) {
+	if err := d.check(); err != nil {
+		return report{}, err
+	}
 	if err := d.fill(ctx, d.out); err != nil {
 		return report{}, err
 	}

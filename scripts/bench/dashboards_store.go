@@ -98,8 +98,7 @@ func (s *store) load(ctx context.Context, run pastRun, progress io.Writer) error
 // Of so many requests, the shop logs one.
 const requestsPerLogLine = 50
 
-// writeLogs writes what the shop logged during the largest run. The lines have ids, so that those of an
-// earlier call stay.
+// writeLogs writes what the shop logged during the largest run, unless an earlier call did.
 func (s *store) writeLogs(ctx context.Context) error {
 	keyword, number := object{"type": "keyword"}, object{"type": "long"}
 	mapping := object{"mappings": object{"properties": object{
@@ -124,9 +123,10 @@ func (s *store) writeLogs(ctx context.Context) error {
 		_ = encoder.Encode(object{"index": object{}}) // of plain values into memory: it cannot fail
 		_ = encoder.Encode(logLine(i, run.Start.Add(time.Duration(i)*step)))
 		if bulk.Len() > 5<<20 || i == lines-1 {
-			if err := s.bulk(ctx, &bulk); err != nil {
+			if err := s.bulk(ctx, s.logs(), &bulk, ""); err != nil {
 				return err
 			}
+			bulk.Reset()
 		}
 	}
 	return nil
@@ -147,27 +147,4 @@ func logLine(i int64, at time.Time) object {
 		"url": object{"path": []string{"/items", "/orders", "/home"}[i%3]}, "event": object{"duration": 1_000_000 * (1 + i%97)},
 		"http": object{"response": object{"status_code": status}},
 	}
-}
-
-// bulk sends a bulk request, and empties the buffer.
-func (s *store) bulk(ctx context.Context, lines *bytes.Buffer) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/"+s.logs()+"/_bulk", lines)
-	if err != nil {
-		return err
-	}
-	request.Header.Set("Content-Type", "application/x-ndjson")
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	var answer struct{ Errors bool }
-	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
-		return err
-	}
-	if answer.Errors || response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s does not take log lines: %s", s.url, response.Status)
-	}
-	lines.Reset()
-	return nil
 }

@@ -8,7 +8,6 @@ import (
 	"regexp"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 )
 
 // Where results are kept, and shown, seen from the root of the repository.
@@ -16,10 +15,6 @@ const (
 	resultsDir = "scripts/bench/results"
 	docsFile   = "docs/performance.md"
 )
-
-func addResults(flags *pflag.FlagSet, dir *string) {
-	flags.StringVar(dir, "results", "", "folder that takes the result as <experiment>.json, such as "+resultsDir)
-}
 
 // newDocs makes the command that shows the kept results in the documentation.
 func newDocs() *cobra.Command {

@@ -32,7 +32,6 @@ type live struct {
 	duration time.Duration // of a load test
 	rates    []int         // HTTP requests a second
 	outputs  []string
-	results  string // folder
 
 	temp   string
 	target string // address of what is called
@@ -51,16 +50,6 @@ func newLive() *cobra.Command {
 		Long: "Runs a load test by k6 with each output in turn: none, ours into a real server, and k6's own. With six outputs,\n" +
 			"three rates, nine rounds and 12 s it takes three quarters of an hour.",
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := l.check(); err != nil {
-				return err
-			}
-			r, err := l.run(cmd.Context(), cmd.ErrOrStderr())
-			if err != nil {
-				return err
-			}
-			return r.from(cmd).keep(l.results, cmd.OutOrStdout())
-		},
 	}
 	flags := cmd.Flags()
 	l.server.addFlags(flags)
@@ -69,7 +58,7 @@ func newLive() *cobra.Command {
 	flags.DurationVar(&l.duration, "duration", 12*time.Second, "how long one load test lasts")
 	flags.IntSliceVar(&l.rates, "rates", []int{300, 1000, 4000}, "HTTP requests a second")
 	flags.StringSliceVar(&l.outputs, "outputs", liveOutputs(), "outputs that take part")
-	addResults(flags, &l.results)
+	experiment(cmd, func(cmd *cobra.Command) (report, error) { return l.run(cmd.Context(), cmd.ErrOrStderr()) })
 	return cmd
 }
 
@@ -87,6 +76,9 @@ func (l *live) check() error {
 
 // run starts what is called, and lets the outputs compete at each rate.
 func (l *live) run(ctx context.Context, progress io.Writer) (r report, err error) {
+	if err := l.check(); err != nil {
+		return r, err
+	}
 	if l.temp, err = os.MkdirTemp("", "k6es-bench-*"); err != nil {
 		return r, err
 	}

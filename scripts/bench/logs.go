@@ -39,29 +39,20 @@ func newLogs() *cobra.Command {
 	b.server.addFlags(flags)
 	flags.Int64Var(&b.lines, "lines", 1_000_000, "log lines")
 	flags.IntVar(&b.rounds, "rounds", 5, "rounds")
-	addResults(flags, &b.results)
 	flags.BoolVar(&b.keep, "keep", false, "leave the lines there, and use those that an earlier one left")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := b.server.check(); err != nil {
-			return err
-		}
+	experiment(cmd, func(cmd *cobra.Command) (report, error) {
 		b.out = cmd.OutOrStdout()
-		r, err := b.run(cmd.Context())
-		if err != nil {
-			return err
-		}
-		return r.from(cmd).keep(b.results, cmd.OutOrStdout())
-	}
+		return b.run(cmd.Context())
+	})
 	return cmd
 }
 
 type logsBench struct {
-	server  server
-	lines   int64
-	rounds  int
-	results string
-	keep    bool
-	out     io.Writer
+	server server
+	lines  int64
+	rounds int
+	keep   bool
+	out    io.Writer
 }
 
 // Half of the lines are of the run, which lasts an hour.
@@ -71,6 +62,9 @@ var (
 )
 
 func (b *logsBench) run(ctx context.Context) (report, error) {
+	if err := b.server.check(); err != nil {
+		return report{}, err
+	}
 	if err := b.fill(ctx); err != nil {
 		return report{}, err
 	}
@@ -195,24 +189,8 @@ func (b *logsBench) bulk(ctx context.Context, from, to int64) error {
 	if err := zip.Close(); err != nil {
 		return err
 	}
-	path := b.server.url + "/" + logsIndex + "/_bulk?filter_path=errors"
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, path, &body)
-	if err != nil {
-		return err
-	}
-	request.Header.Set("Content-Type", "application/x-ndjson")
-	request.Header.Set("Content-Encoding", "gzip")
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	var answer struct{ Errors bool }
-	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
-		return err
-	}
-	if response.StatusCode != http.StatusOK || answer.Errors {
-		return fmt.Errorf("the server did not take the lines %d to %d: %s", from, to, response.Status)
+	if err := b.server.bulk(ctx, logsIndex, &body, "gzip"); err != nil {
+		return fmt.Errorf("the lines %d to %d: %w", from, to, err)
 	}
 	return nil
 }

@@ -75,6 +75,18 @@ func (r report) from(cmd *cobra.Command) report {
 	return r
 }
 
+// experiment makes a command run an experiment, keep what it found in the folder that a flag names, and show it.
+func experiment(cmd *cobra.Command, run func(cmd *cobra.Command) (report, error)) {
+	dir := cmd.Flags().String("results", "", "folder that takes the result as <experiment>.json, such as "+resultsDir)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		r, err := run(cmd)
+		if err != nil {
+			return err
+		}
+		return r.from(cmd).keep(*dir, cmd.OutOrStdout())
+	}
+}
+
 // keep writes the report into dir as <experiment>.json, shows it, and returns errMissed for a missed mark.
 func (r report) keep(dir string, out io.Writer) error {
 	text, err := json.MarshalIndent(r, "", " ")

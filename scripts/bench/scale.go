@@ -38,17 +38,7 @@ func newScale() *cobra.Command {
 	flags.IntSliceVar(&b.names, "names", []int{10, 100, 1000, 10_000}, "names of requests in a run")
 	flags.IntSliceVar(&b.instances, "instances", []int{1, 2, 4, 8}, "instances of a run")
 	flags.IntVar(&b.base, "base", 300_000, "HTTP requests of the runs with more names and instances")
-	addResults(flags, &b.results)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := b.server.check(); err != nil {
-			return err
-		}
-		r, err := b.run(cmd)
-		if err != nil {
-			return err
-		}
-		return r.from(cmd).keep(b.results, cmd.OutOrStdout())
-	}
+	experiment(cmd, b.run)
 	return cmd
 }
 
@@ -58,6 +48,9 @@ type size struct {
 }
 
 func (b *scaleBench) run(cmd *cobra.Command) (report, error) {
+	if err := b.server.check(); err != nil {
+		return report{}, err
+	}
 	var r report
 	for _, axis := range []struct {
 		name  string

@@ -73,6 +73,31 @@ func (s *server) do(ctx context.Context, method, path string, body, out any) err
 	return json.Unmarshal(answer, out)
 }
 
+// bulk sends log lines as one bulk request, encoded as HTTP's Content-Encoding says; "" for plain.
+func (s *server) bulk(ctx context.Context, index string, body io.Reader, encoding string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/"+index+"/_bulk?filter_path=errors", body)
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Content-Type", "application/x-ndjson")
+	if encoding != "" {
+		request.Header.Set("Content-Encoding", encoding)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	var answer struct{ Errors bool }
+	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
+		return err
+	}
+	if response.StatusCode != http.StatusOK || answer.Errors {
+		return fmt.Errorf("%s did not take the lines: %s", s.url, response.Status)
+	}
+	return nil
+}
+
 // settle makes everything of the indices searchable and durable and waits until nothing is merged any
 // more: what the documents cost the server is then paid.
 func (s *server) settle(ctx context.Context, indices string) error {

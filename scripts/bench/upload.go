@@ -31,14 +31,13 @@ const (
 
 // uploadBench loads one file by k6es and by the reference.
 type uploadBench struct {
-	server  server
-	prefix  string // of indices: a new one, so that no template of an earlier k6es is there
-	rounds  int
-	size    string
-	warm    string
-	k6es    string
-	results string
-	file    workload.Workload
+	server server
+	prefix string // of indices: a new one, so that no template of an earlier k6es is there
+	rounds int
+	size   string
+	warm   string
+	k6es   string
+	file   workload.Workload
 }
 
 // newUpload makes the experiment: what loading a file costs, beside the reference.
@@ -56,19 +55,9 @@ func newUpload() *cobra.Command {
 	flags.IntVar(&b.rounds, "rounds", 5, "how often each is measured")
 	flags.StringVar(&b.warm, "warm", "100MB", "size of the file of the first round, which does not count")
 	flags.StringVar(&b.k6es, "k6es", "bin/k6es", "the program")
-	addResults(flags, &b.results)
 	addWorkloadFlags(flags, &b.file, &b.size)
 	flags.Lookup("size").DefValue, b.size = "1GB", "1GB"
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := b.server.check(); err != nil {
-			return err
-		}
-		r, err := b.run(cmd)
-		if err != nil {
-			return err
-		}
-		return r.from(cmd).keep(b.results, cmd.OutOrStdout())
-	}
+	experiment(cmd, b.run)
 	return cmd
 }
 
@@ -82,6 +71,9 @@ type input struct {
 }
 
 func (b *uploadBench) run(cmd *cobra.Command) (report, error) {
+	if err := b.server.check(); err != nil {
+		return report{}, err
+	}
 	dir, err := os.MkdirTemp("", "k6es-bench-*")
 	if err != nil {
 		return report{}, err
