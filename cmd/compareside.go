@@ -9,8 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/k6es/k6es/config"
 	"github.com/k6es/k6es/elastic"
 	"github.com/k6es/k6es/kibana"
@@ -164,32 +162,31 @@ func (c *comparer) automatic(ctx context.Context, contender *side) ([]*side, err
 	return baseline, err
 }
 
-// parallelRuns is how many runs are read at a time.
-const parallelRuns = 4
-
 // loadStored reads what stored runs are compared by.
-func (c *comparer) loadStored(ctx context.Context, all []*side) error {
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(parallelRuns)
-	stored := 0
+func (c *comparer) loadStored(ctx context.Context, all []*side) (err error) {
+	var stored []*side
+	var docs []*runs.Document
 	for _, s := range all {
 		if s.doc == nil {
 			continue
 		}
-		stored++
-		group.Go(func() (err error) {
-			s.about = s.doc.Compared()
-			if s.verdicts, err = s.doc.Verdicts(); err != nil {
-				return err
-			}
-			s.run, err = c.runs.Comparable(ctx, s.doc, c.window)
+		stored, docs = append(stored, s), append(docs, s.doc)
+		s.about = s.doc.Compared()
+		if s.verdicts, err = s.doc.Verdicts(); err != nil {
 			return err
-		})
+		}
 	}
-	if stored > 0 && !c.window.All() {
-		fmt.Fprintf(c.env.Err, "reading the raw documents of %s for the window %s\n", plural(int64(stored), "run"), c.window)
+	if len(stored) == 0 {
+		return nil
 	}
-	return group.Wait()
+	if !c.window.All() {
+		fmt.Fprintf(c.env.Err, "reading the raw documents of %s for the window %s\n", plural(int64(len(stored)), "run"), c.window)
+	}
+	read, err := c.runs.Comparables(ctx, docs, c.window)
+	for i, s := range stored {
+		s.run = read[i]
+	}
+	return err
 }
 
 // origin is where a file came from, as far as options and CI variables say so.

@@ -4,13 +4,8 @@ import (
 	"context"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/k6es/k6es/runs/compare"
 )
-
-// parallelRuns is how many runs are read at a time.
-const parallelRuns = 4
 
 // Judge compares a run that has ended, by the default settings, with the runs that Baseline finds for it, and
 // stores nothing. The contender is what was measured of the run. The comparison is nil, without an error, where
@@ -20,16 +15,8 @@ func (s *Store) Judge(ctx context.Context, d *Document, contender compare.Run) (
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}
-	baseline := make([]compare.Run, len(found))
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(parallelRuns)
-	for i, one := range found {
-		group.Go(func() (err error) {
-			baseline[i], err = s.Comparable(ctx, one, Window{})
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
+	baseline, err := s.Comparables(ctx, found, Window{})
+	if err != nil {
 		return nil, wrap(err, "comparing run %s with its baseline", d.K6.Run.ID)
 	}
 	verdicts, err := d.Verdicts()

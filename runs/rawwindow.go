@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/k6es/k6es/ingest"
 	"github.com/k6es/k6es/runs/compare"
 )
@@ -26,6 +28,23 @@ func (s *Store) Comparable(ctx context.Context, d *Document, w Window) (compare.
 		return compare.Run{}, err
 	}
 	return Comparable(d, all)
+}
+
+// parallelRuns is how many runs are read at a time.
+const parallelRuns = 4
+
+// Comparables are the runs as Comparable reads them, in the same order, several at a time. The first error ends it.
+func (s *Store) Comparables(ctx context.Context, all []*Document, w Window) ([]compare.Run, error) {
+	read := make([]compare.Run, len(all))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallelRuns)
+	for i, d := range all {
+		group.Go(func() (err error) {
+			read[i], err = s.Comparable(ctx, d, w)
+			return err
+		})
+	}
+	return read, group.Wait()
 }
 
 // comparableWindow makes the samples of the window anew from their documents.
