@@ -24,7 +24,8 @@ import (
 var liveScript []byte
 
 // live is the experiment of what k6 pays for an output: its own load test with none, with ours into a real
-// server, and with those that k6 brings along, whose samples go to a file or to where they are forgotten.
+// server, and with those that k6 brings along, whose samples go to a file or to where they are forgotten; and
+// with ours into such a place, to tell what k6 pays for it from what it pays for a server on its own cores.
 type live struct {
 	server   server
 	k6       string // the program
@@ -41,14 +42,15 @@ type live struct {
 const (
 	noOutput = "none"
 	ours     = "elasticsearch"
+	oursSink = "elasticsearch-sink"
 )
 
 func newLive() *cobra.Command {
 	var l live
 	cmd := &cobra.Command{
 		Use: "live", Short: "What a load test pays for its output",
-		Long: "Runs a load test by k6 with each output in turn: none, ours into a real server, and k6's own. With six outputs,\n" +
-			"three rates, nine rounds and 12 s it takes three quarters of an hour.",
+		Long: "Runs a load test by k6 with each output in turn: none, ours into a real server, and k6's own. With all of them,\n" +
+			"three rates, nine rounds and 12 s it takes an hour.",
 		Args: cobra.NoArgs,
 	}
 	flags := cmd.Flags()
@@ -103,8 +105,10 @@ func (l *live) run(ctx context.Context, progress io.Writer) (r report, err error
 			return r, fmt.Errorf("%d requests/s: %w", rate, err)
 		}
 		r.Tables = append(r.Tables, liveTable(rate, l.outputs, found))
-		if slices.Contains(l.outputs, ours) {
-			r.Marks = append(r.Marks, liveMarks(rate, found[noOutput], found[ours])...)
+		for _, output := range []string{ours, oursSink} {
+			if slices.Contains(l.outputs, output) {
+				r.Marks = append(r.Marks, liveMarks(rate, output, found[noOutput], found[output])...)
+			}
 		}
 	}
 	return r, nil
@@ -142,7 +146,7 @@ func (l *live) startTarget(ctx context.Context) (stop func() error, err error) {
 
 // liveOutputs are those that may take part.
 func liveOutputs() []string {
-	return []string{noOutput, ours, "json", "csv", "opentelemetry", "experimental-prometheus-rw"}
+	return []string{noOutput, ours, oursSink, "json", "csv", "opentelemetry", "experimental-prometheus-rw"}
 }
 
 // arguments and environment of k6 for an output.
@@ -152,10 +156,14 @@ func (l *live) output(name string) (args, env []string) {
 		return nil, nil
 	case "json", "csv":
 		return []string{"--out", name + "=" + l.path("samples."+name)}, nil
-	case ours:
+	case ours, oursSink:
+		address, setup := l.server.url, "auto"
+		if name == oursSink {
+			name, address, setup = ours, l.target+elasticsearchSink, "off"
+		}
 		env = []string{
-			"K6_ELASTICSEARCH_URL=" + l.server.url, "K6_ELASTICSEARCH_INDEX_PREFIX=" + livePrefix,
-			"K6_ELASTICSEARCH_SPOOL_DIR=" + l.path("spool"), "K6_ELASTICSEARCH_STOP_TIMEOUT=60s", "K6ES_CONFIG=" + os.DevNull,
+			"K6_ELASTICSEARCH_URL=" + address, "K6_ELASTICSEARCH_INDEX_PREFIX=" + livePrefix,
+			"K6_ELASTICSEARCH_SETUP=" + setup, "K6_ELASTICSEARCH_SPOOL_DIR=" + l.path("spool"), "K6_ELASTICSEARCH_STOP_TIMEOUT=60s", "K6ES_CONFIG=" + os.DevNull,
 		}
 	default:
 		env = []string{
@@ -204,8 +212,13 @@ func (l *live) measure(ctx context.Context, output string, rate int) (figures, e
 		cpuPerRequest: float64(took.CPU.Microseconds()) / summary.Requests, rss: float64(took.RSS) / (1 << 20),
 		reached: summary.Rate, dropped: 100 * summary.Dropped / summary.Requests, p95: summary.P95,
 	}
-	if output == ours {
+	switch output {
+	case ours:
 		return f, l.account(ctx, f, summary.Requests, before)
+	case oursSink:
+		if _, err := os.Stat(l.path("spool")); !errors.Is(err, os.ErrNotExist) {
+			return nil, errors.Join(errors.New("the sink did not take everything: something is in the spool"), err)
+		}
 	}
 	return f, nil
 }
@@ -289,11 +302,13 @@ const (
 	markedFrom = 1000
 )
 
-func liveMarks(rate int, none, with map[string]values) []mark {
+func liveMarks(rate int, output string, none, with map[string]values) []mark {
 	if rate < markedFrom {
 		return nil
 	}
-	at := func(what string) string { return fmt.Sprintf("%s/s: %s", humanize.Comma(int64(rate)), what) }
+	at := func(what string) string {
+		return fmt.Sprintf("%s/s, %s: %s", humanize.Comma(int64(rate)), output, what)
+	}
 	more := make(values, len(with[dropped]))
 	for i := range more {
 		more[i] = with[dropped][i] - none[dropped][i]

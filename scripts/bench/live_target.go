@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -59,7 +60,46 @@ func targetHandler() http.Handler {
 	})
 	target.Handle("POST /v1/metrics", answer(http.StatusOK, "application/x-protobuf", ""))
 	target.Handle("POST /api/v1/write", answer(http.StatusNoContent, "text/plain", ""))
+	target.Handle(elasticsearchSink+"/", http.StripPrefix(elasticsearchSink, sinkHandler()))
 	return target
+}
+
+// elasticsearchSink is the path below which the target takes documents for an Elasticsearch.
+const elasticsearchSink = "/elasticsearch"
+
+// sinkHandler answers as an Elasticsearch that has all that it is asked to have, and takes all.
+func sinkHandler() http.Handler {
+	const root = `{"version":{"number":"7.10.2","build_flavor":"oss"},"tagline":"You Know, for Search"}`
+	say := func(status int, body string) http.Handler { return answer(status, "application/json", body) }
+	known, nothing, unseen := say(http.StatusOK, root), say(http.StatusNotFound, "{}"), say(http.StatusForbidden, "{}")
+	noHits, taken := say(http.StatusOK, `{"hits":{"hits":[]}}`), say(http.StatusOK, `{"errors":false}`)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		handler := taken
+		switch path := r.URL.Path; {
+		case path == "/":
+			handler = known
+		case strings.HasSuffix(path, "/_search"):
+			handler = noHits
+		case strings.HasSuffix(path, "/_bulk") && path != "/_bulk":
+			handler = http.HandlerFunc(takeEach)
+		case r.Method == http.MethodGet && strings.Contains(path, "/_doc/"):
+			handler = nothing
+		case r.Method == http.MethodGet:
+			handler = unseen // who may not look at templates trusts that they are there
+		}
+		handler.ServeHTTP(w, r)
+	})
+}
+
+// takeEach answers a bulk request with an item for each of its documents, as it is wanted for series.
+func takeEach(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return // whoever sends it has its own errors
+	}
+	items := strings.Repeat(`,{"create":{"status":201}}`, bytes.Count(body, []byte("\n"))/2) // a document behind its action
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = io.WriteString(w, `{"errors":false,"items":[`+strings.TrimPrefix(items, ",")+`]}`)
 }
 
 // answer reads the request and gives always the same answer.

@@ -30,7 +30,7 @@ func TestLiveMarksTellWhatIsMissed(t *testing.T) {
 		"iterations dropped more than": steady(100, 80, 1000, 0.11, 20),
 	} {
 		var missed []string
-		for _, m := range liveMarks(1000, none, with) {
+		for _, m := range liveMarks(1000, ours, none, with) {
 			if !m.passed() {
 				missed = append(missed, m.Name)
 			}
@@ -40,9 +40,9 @@ func TestLiveMarksTellWhatIsMissed(t *testing.T) {
 			continue
 		}
 		require.Len(t, missed, 1, name)
-		assert.Contains(t, missed[0], "1,000/s: "+name)
+		assert.Contains(t, missed[0], "1,000/s, elasticsearch: "+name)
 	}
-	assert.Empty(t, liveMarks(300, none, none), "the start of k6 is most of it")
+	assert.Empty(t, liveMarks(300, ours, none, none), "the start of k6 is most of it")
 }
 
 func TestLiveTableComparesWithNoOutput(t *testing.T) {
