@@ -67,7 +67,7 @@ func (r report) from(cmd *cobra.Command) report {
 	r.Experiment, r.Machine = cmd.Name(), machine()
 	words := []string{cmd.Name()}
 	cmd.Flags().Visit(func(f *pflag.Flag) {
-		if here := []string{"url", "pid", "k6", "k6es", "results"}; !slices.Contains(here, f.Name) {
+		if here := []string{"url", "pid", "k6", "k6es", "keep", "results"}; !slices.Contains(here, f.Name) {
 			words = append(words, "--"+f.Name, strings.Trim(f.Value.String(), "[]"))
 		}
 	})
@@ -87,20 +87,14 @@ func experiment(cmd *cobra.Command, run func(cmd *cobra.Command) (report, error)
 	}
 }
 
-// keep writes the report into dir as <experiment>.json, shows it, and returns errMissed for a missed mark.
+// keep shows the report, writes it into dir as <experiment>.json, and returns errMissed for a missed mark.
 func (r report) keep(dir string, out io.Writer) error {
-	text, err := json.MarshalIndent(r, "", " ")
-	if err != nil {
-		return err
-	}
-	if dir != "" {
-		if err := os.WriteFile(filepath.Join(dir, r.Experiment+".json"), append(text, '\n'), 0o644); err != nil { //nolint:gosec // no secrets
-			return err
-		}
-	}
 	for _, w := range r.writers() {
 		w.SetStyle(pretty.StyleLight)
 		fmt.Fprintf(out, "\n%s\n", w.Render())
+	}
+	if err := r.write(dir); err != nil {
+		return err
 	}
 	for _, m := range r.Marks {
 		if !m.passed() {
@@ -108,6 +102,21 @@ func (r report) keep(dir string, out io.Writer) error {
 		}
 	}
 	return nil
+}
+
+// write writes the report into dir, which it makes; nothing where dir is "".
+func (r report) write(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	text, err := json.MarshalIndent(r, "", " ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // no secrets
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, r.Experiment+".json"), append(text, '\n'), 0o644) //nolint:gosec // no secrets
 }
 
 // markdown is the report as a part of a document.
