@@ -79,24 +79,15 @@ func (r *Run) neighbour(like *Record, room int) (Record, Ref, bool) {
 // peek looks at the header of what Next would return, if nothing is wrong with it. As Next does, it passes over what
 // others hold.
 func (r *Run) peek() (header, Ref, bool) {
-	for {
-		if found, err := r.locate(); err != nil || !found || !r.scan.past {
-			return header{}, Ref{}, false
-		}
-		at := r.here()
-		h, ok, err := r.scan.header(at.offset)
-		if err != nil || !ok || at.offset+h.total() > r.scan.size {
-			return header{}, Ref{}, false
-		}
-		ref := Ref{place: at, size: h.total(), documents: h.Documents}
-		settled, held := r.held[at]
-		if !held {
-			return h, ref, true
-		}
-		delete(r.held, at)
-		r.scan.at += ref.size
-		r.pass(ref, settled)
+	if found, err := r.locateFree(); err != nil || !found || !r.scan.past {
+		return header{}, Ref{}, false
 	}
+	at := r.here()
+	h, ok, err := r.scan.header(at.offset)
+	if err != nil || !ok || at.offset+h.total() > r.scan.size {
+		return header{}, Ref{}, false
+	}
+	return h, Ref{place: at, size: h.total(), documents: h.Documents}, true
 }
 
 // joinLevel is how well joined records are compressed: they are sent at once.

@@ -21,33 +21,56 @@ func (r *Run) Next() (Record, Ref, error) {
 	if n := len(r.back); n > 0 {
 		return r.again(r.back[0])
 	}
-	for {
-		if found, err := r.locate(); err != nil || !found {
-			return Record{}, Ref{}, r.none(err)
-		}
-		at := r.here()
-		settled, held := r.held[at]
-		record, ref, err := r.read(!held)
-		var damage *Damage
-		switch {
-		case err != nil && !errors.As(err, &damage):
-			return Record{}, Ref{}, err
-		case held:
-			delete(r.held, at)
-			r.damaged[ref.file] = r.damaged[ref.file] || damage != nil
-			r.pass(ref, settled)
-			continue
-		}
-		if !r.head(ref) {
-			r.took()
-		}
-		if damage != nil {
-			r.damage(ref)
-			return Record{}, ref, damage
-		}
-		r.pass(ref, false)
-		return record, ref, nil
+	if found, err := r.locateFree(); err != nil || !found {
+		return Record{}, Ref{}, r.none(err)
 	}
+	record, ref, err := r.read(true)
+	var damage *Damage
+	if err != nil && !errors.As(err, &damage) {
+		return Record{}, Ref{}, err
+	}
+	if !r.head(ref) {
+		r.took()
+	}
+	if damage != nil {
+		r.damage(ref)
+		return Record{}, ref, damage
+	}
+	r.pass(ref, false)
+	return record, ref, nil
+}
+
+// locateFree goes to the next record that nobody holds; false: there is none.
+func (r *Run) locateFree() (found bool, err error) {
+	for {
+		if found, err = r.locate(); err != nil || !found {
+			return false, err
+		}
+		if passed, err := r.passHeld(); err != nil || !passed {
+			return err == nil, err
+		}
+	}
+}
+
+// passHeld passes over what is next if somebody holds it, and tells whether it did. The error is that of the disk;
+// then nothing was passed over.
+func (r *Run) passHeld() (bool, error) {
+	at := r.here()
+	settled, held := r.held[at]
+	if !held {
+		return false, nil
+	}
+	_, ref, err := r.read(false)
+	var damage *Damage
+	switch {
+	case errors.As(err, &damage):
+		r.damaged[ref.file] = true
+	case err != nil:
+		return false, err
+	}
+	delete(r.held, at)
+	r.pass(ref, settled)
+	return true, nil
 }
 
 // none is the error where Next has no record: err, or that there is none.

@@ -57,6 +57,13 @@ type Ref struct {
 	joined    []Ref // with the first, in order
 }
 
+// parts are the places of the single records.
+func (ref Ref) parts() []Ref {
+	joined := ref.joined
+	ref.joined = nil
+	return append([]Ref{ref}, joined...)
+}
+
 type outgoing struct {
 	Ref
 	settled bool

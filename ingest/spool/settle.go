@@ -1,7 +1,6 @@
 package spool
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,9 +10,8 @@ import (
 func (r *Run) Settle(ref Ref) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.settle(ref)
-	for _, other := range ref.joined {
-		r.settle(other)
+	for _, part := range ref.parts() {
+		r.settle(part)
 	}
 }
 
@@ -30,22 +28,12 @@ func (r *Run) settle(ref Ref) {
 // advance passes over what was held and is settled.
 func (r *Run) advance() {
 	for { // nobody reads while all that is kept is held
-		found, err := r.locate()
-		if err != nil || !found || !r.held[r.here()] {
+		if found, err := r.locate(); err != nil || !found || !r.held[r.here()] {
 			return
 		}
-		at := r.here()
-		_, ref, err := r.read(false)
-		var damage *Damage
-		switch {
-		case err == nil:
-			r.pass(ref, true)
-		case errors.As(err, &damage):
-			r.damage(ref)
-		default:
+		if _, err := r.passHeld(); err != nil {
 			return
 		}
-		delete(r.held, at)
 	}
 }
 
@@ -57,14 +45,12 @@ func (r *Run) find(ref Ref) (int, bool) {
 func (r *Run) Release(ref Ref) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.release(ref)
-	for _, other := range ref.joined {
-		r.release(other)
+	for _, part := range ref.parts() {
+		r.release(part)
 	}
 }
 
 func (r *Run) release(ref Ref) {
-	ref.joined = nil
 	r.wait(ref)
 	if _, ok := r.find(ref); ok {
 		r.back = append(r.back, ref)
