@@ -5,9 +5,7 @@ package cmd
 import (
 	"bytes"
 	"encoding/json"
-	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -15,31 +13,14 @@ import (
 
 	"github.com/k6es/k6es/config"
 	"github.com/k6es/k6es/doctor"
+	"github.com/k6es/k6es/ingest/spool/spooltest"
 )
-
-// unreadable makes a spool with the folder of a run that nobody can look into, not even root: its path is too
-// long.
-func unreadable(t *testing.T) (root, runID string) {
-	t.Helper()
-	const instance = "-0123456789abcdef"
-	root, runID = t.TempDir(), strings.Repeat("x", 180)
-	for os.Mkdir(filepath.Join(root, runID+instance), 0o700) == nil {
-		require.NoError(t, os.Remove(filepath.Join(root, runID+instance)))
-		root = filepath.Join(root, strings.Repeat("d", 90))
-		require.NoError(t, os.Mkdir(root, 0o700))
-	}
-	open, err := os.OpenRoot(root)
-	require.NoError(t, err)
-	defer func() { _ = open.Close() }()
-	require.NoError(t, open.Mkdir(runID+instance, 0o700))
-	return root, runID
-}
 
 // A run that cannot be read is not passed over in silence: replay ends with the exit code of what is left, and
 // the list and the doctor say why.
 func TestARunThatCannotBeRead(t *testing.T) {
 	t.Parallel()
-	root, runID := unreadable(t)
+	root, runID := spooltest.Unreadable(t)
 	replay := func(args ...string) (code ExitCode, out, told string) {
 		var stdout, stderr bytes.Buffer
 		env := Env{Out: &stdout, Err: &stderr, Name: "k6es", Vars: map[string]string{

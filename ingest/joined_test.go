@@ -58,15 +58,7 @@ func TestJoinedBlocksInPart(t *testing.T) {
 		bad, late := idOf(t, all[3]), idOf(t, all[25])
 		busy := true
 		s.server.Always(ingesttest.Fault{})
-		s.server.Judge(func(d ingesttest.Document) *ingesttest.ItemError {
-			switch {
-			case d.ID == bad:
-				return &ingesttest.ItemError{Status: 400, Type: "mapper_parsing_exception", Reason: "no"}
-			case d.ID == late && busy:
-				return &ingesttest.ItemError{Status: 429, Type: "es_rejected_execution_exception", Reason: "queue"}
-			}
-			return nil
-		})
+		s.judge(bad, late, &busy)
 		before := len(s.server.Requests())
 		stats, err := s.replay(t, s.entry(t).Path)
 		require.Error(t, err)

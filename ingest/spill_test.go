@@ -19,6 +19,7 @@ import (
 	"github.com/k6es/k6es/ingest"
 	"github.com/k6es/k6es/ingest/ingesttest"
 	"github.com/k6es/k6es/ingest/spool"
+	"github.com/k6es/k6es/ingest/spool/spooltest"
 )
 
 // spooling is a live run's writer with a spool.
@@ -83,6 +84,19 @@ func (s *spooling) stream(t *testing.T, from, seconds int) {
 			require.NoError(t, s.Flush())
 		}
 	}
+}
+
+// judge lets the server refuse one document, and put off another while it is busy.
+func (s *spooling) judge(refused, late string, busy *bool) {
+	s.server.Judge(func(d ingesttest.Document) *ingesttest.ItemError {
+		switch {
+		case d.ID == refused:
+			return &ingesttest.ItemError{Status: 400, Type: "mapper_parsing_exception", Reason: "no"}
+		case d.ID == late && *busy:
+			return &ingesttest.ItemError{Status: 429, Type: "es_rejected_execution_exception", Reason: "queue"}
+		}
+		return nil
+	})
 }
 
 func TestSpoolCarriesAnOutage(t *testing.T) {
@@ -367,17 +381,6 @@ func TestSpoolUnderRandomFaults(t *testing.T) {
 	}
 }
 
-// aside puts a folder in the place of a file, so that the file cannot be read; back undoes that.
-func aside(t *testing.T, name string) (back func()) {
-	t.Helper()
-	require.NoError(t, os.Rename(name, name+"~"))
-	require.NoError(t, os.Mkdir(name, 0o700))
-	return func() {
-		require.NoError(t, os.Remove(name))
-		require.NoError(t, os.Rename(name+"~", name))
-	}
-}
-
 // A disk that cannot be read for a while costs nothing: a live run goes on later, a replay ends and says so.
 func TestSpoolThatCannotBeReadNow(t *testing.T) {
 	t.Parallel()
@@ -385,7 +388,7 @@ func TestSpoolThatCannotBeReadNow(t *testing.T) {
 		s := newSpooling(t, 1<<20, nil)
 		s.server.Always(ingesttest.Fault{Status: 503})
 		s.stream(t, 0, 20)
-		back := aside(t, filepath.Join(s.entry(t).Path, "000001.blocks"))
+		back := spooltest.Aside(t, filepath.Join(s.entry(t).Path, "000001.blocks"))
 		s.server.Always(ingesttest.Fault{})
 		time.Sleep(30 * time.Second)
 		assert.Positive(t, s.Stats().Spooled)
@@ -404,7 +407,7 @@ func TestSpoolThatCannotBeReadNow(t *testing.T) {
 		entry := s.entry(t)
 		run, err := spool.Open(entry.Path)
 		require.NoError(t, err)
-		back := aside(t, filepath.Join(entry.Path, "000001.blocks"))
+		back := spooltest.Aside(t, filepath.Join(entry.Path, "000001.blocks"))
 		w := ingest.NewWriter(s.server.Client(), ingest.WriterOptions{
 			InFlight: 2, Memory: 1 << 20, Wait: true, Timeout: time.Second, RetryFor: time.Minute, Fatal: true,
 			Rejects: s.rejects, Log: s.log, Spool: run,
@@ -478,15 +481,7 @@ func TestRejectedOnce(t *testing.T) {
 		all := entries(0, 10)
 		bad, late := idOf(t, all[2]), idOf(t, all[5])
 		busy := true
-		s.server.Judge(func(d ingesttest.Document) *ingesttest.ItemError {
-			switch {
-			case d.ID == bad:
-				return &ingesttest.ItemError{Status: 400, Type: "mapper_parsing_exception", Reason: "no"}
-			case d.ID == late && busy:
-				return &ingesttest.ItemError{Status: 429, Type: "es_rejected_execution_exception", Reason: "queue"}
-			}
-			return nil
-		})
+		s.judge(bad, late, &busy)
 		require.NoError(t, s.add(all...))
 		require.NoError(t, s.Flush())
 		time.Sleep(3 * time.Second)

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/k6es/k6es/ingest/spool"
+	"github.com/k6es/k6es/ingest/spool/spooltest"
 )
 
 var info = spool.Info{RunID: "nightly/7", Instance: "0123456789abcdef", Prefix: "k6", Test: "checkout", Name: "nightly main"}
@@ -484,16 +485,10 @@ func TestUnlikelyRunIDs(t *testing.T) {
 	assert.Len(t, above, 1, "nothing was written outside")
 }
 
-// aside puts a folder in the place of the first file of blocks, so that it cannot be read; back undoes that.
+// aside keeps the first file of blocks from being read; back undoes that.
 func aside(t *testing.T, r *spool.Run) (back func()) {
 	t.Helper()
-	name := filepath.Join(list(t, r).Path, "000001.blocks")
-	require.NoError(t, os.Rename(name, name+"~"))
-	require.NoError(t, os.Mkdir(name, 0o700))
-	return func() {
-		require.NoError(t, os.Remove(name))
-		require.NoError(t, os.Rename(name+"~", name))
-	}
+	return spooltest.Aside(t, filepath.Join(list(t, r).Path, "000001.blocks"))
 }
 
 // An error of the disk is no damage: nothing is passed over.
