@@ -70,10 +70,9 @@ type Output struct {
 	store    *runs.Store
 	prepared atomic.Bool     // the templates are there
 	beating  chan struct{}   // holds an element while a heartbeat is being written
-	beats    context.Context // of heartbeats; ended by endBeats
+	beats    context.Context // of heartbeats; ended by endBeats, behind which none is kept
 	endBeats context.CancelFunc
 	keeping  sync.Mutex // of the run's document, in the spool
-	final    bool       // its last version was, or is being, kept; under keeping
 	unusable int64      // samples whose value is no number
 
 	dashboard string         // link to the run in Kibana, at its end; empty: not known

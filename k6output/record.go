@@ -217,17 +217,9 @@ func (o *Output) beat() bool {
 func (o *Output) keepBeat(snapshot *runs.Snapshot, recorded error) {
 	o.keeping.Lock()
 	defer o.keeping.Unlock()
-	if !o.final {
+	if o.beats.Err() == nil {
 		_ = o.keep(snapshot, recorded)
 	}
-}
-
-// keepFinal is keep for the run's end, behind which no beat is kept.
-func (o *Output) keepFinal(snapshot *runs.Snapshot, recorded error) error {
-	o.keeping.Lock()
-	defer o.keeping.Unlock()
-	o.final = true
-	return o.keep(snapshot, recorded)
 }
 
 func (o *Output) record(ctx context.Context, snapshot *runs.Snapshot) error {
@@ -266,5 +258,7 @@ func (o *Output) finalRecord(ctx context.Context, testErr error) error {
 	if err != nil {
 		err = fmt.Errorf("the run's own document was not written (%w)", err)
 	}
-	return o.keepFinal(snapshot, err)
+	o.keeping.Lock()
+	defer o.keeping.Unlock()
+	return o.keep(snapshot, err)
 }
