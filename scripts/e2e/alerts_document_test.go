@@ -5,7 +5,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -34,24 +33,13 @@ func TestFirstAlarm(t *testing.T) {
 		"http://localhost:9200", s.url, "https://hooks.slack.com/services/T000/B000/XXXX", r.url+"/slack",
 	).Replace(firstAlarm(t))
 	require.NotContains(t, script, "hooks.slack.com")
-	output, err := os.Create(filepath.Join(home, "output"))
-	require.NoError(t, err)
 	c := exec.Command("bash", "-euc", script)
-	c.Dir, c.Stdout, c.Stderr = home, output, output
+	c.Dir = home
 	c.Env = []string{
 		"PATH=" + programs + ":" + os.Getenv("PATH"), "HOME=" + home, "K6_NO_USAGE_REPORT=true", "PIP_NO_INDEX=1",
 		"K6_ELASTICSEARCH_INDEX_PREFIX=" + s.prefix,
 	}
-	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	require.NoError(t, c.Start())
-	t.Cleanup(func() {
-		_ = syscall.Kill(-c.Process.Pid, syscall.SIGKILL)
-		_ = c.Wait()
-		_ = output.Close()
-		if text, _ := os.ReadFile(output.Name()); t.Failed() {
-			t.Logf("%s", text)
-		}
-	})
+	background(t, c)
 	for _, title := range []string{"A load test failed", "A load test crossed a threshold"} {
 		require.Eventually(t, func() bool { return strings.Contains(strings.Join(r.messages("slack"), "\n"), title) },
 			soon, 100*time.Millisecond, title)

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"bytes"
-	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -69,15 +68,12 @@ func TestElastAlert2(t *testing.T) {
 }
 
 // alarmWorld is the three teams.
-type alarmWorld struct {
-	loud, quiet, idle store
-	killed            string // run of the loud team whose k6 was killed
-}
+type alarmWorld struct{ loud, quiet, idle store }
 
 func newAlarmWorld(t *testing.T) *alarmWorld {
 	t.Helper()
 	url := servertest.URL(t, servertest.FirstClass)
-	return &alarmWorld{loud: newStore(t, url), quiet: newStore(t, url), idle: newStore(t, url), killed: "killed"}
+	return &alarmWorld{loud: newStore(t, url), quiet: newStore(t, url), idle: newStore(t, url)}
 }
 
 // logs are the indices of a team's production logs.
@@ -102,16 +98,18 @@ func (w *alarmWorld) makeLoud(t *testing.T) {
 	s := w.loud
 	logFile := filepath.Join(t.TempDir(), "shop.log")
 	address := ownShop(t, "--error-rate=0", "--log", logFile)
-	base := []string{"-e", "BASE_URL=" + address}
+	live := func(out string, flags ...string) command {
+		return k6With(t, alarmScript, slices.Concat([]string{"--quiet", out, "-e", "BASE_URL=" + address}, flags)...)
+	}
 
-	killed := k6With(t, alarmScript, s.out("run-id="+w.killed, "test=killed"), base...).start(t)
-	w.waitRun(t, s, w.killed, "running")
+	killed := live(s.out("run-id=killed", "test=killed")).start(t)
+	s.waitFor(t, "killed", isRunning)
 	require.NoError(t, killed.Process.Kill())
 	_ = killed.Wait()
 
-	k6With(t, alarmScript, s.out("run-id=live", "test=shop-load"), append(base, "-e", "FAIL=1", "-e", "SLOW=1")...).start(t)
+	live(s.out("run-id=live", "test=shop-load"), "-e", "FAIL=1", "-e", "SLOW=1").start(t)
 	k6Run(t, "testdata/ending.js", s.out("run-id=crossed", "test=ending"), "-e", "ENDING=crossed").run(t, 99)
-	k6With(t, alarmScript, s.out("run-id=probe", "test=probe"), append(base, "-e", "PROBE=40", "--local-ips="+prober)...).run(t, 0)
+	live(s.out("run-id=probe", "test=probe"), "-e", "PROBE=40", "--local-ips="+prober).run(t, 0)
 	o := command{program: shop, args: []string{"--addr", strings.TrimPrefix(address, "http://"), "--log", logFile}}.start(t).wait()
 	require.Equal(t, 1, o.code, "there is one on this port already")
 
@@ -158,12 +156,6 @@ func (w *alarmWorld) makeQuiet(t *testing.T) {
 	s.writeLines(t, s.prefix+"-logs-1", lines)
 }
 
-// k6With runs a script against a sample service of its own.
-func k6With(t *testing.T, script, out string, flags ...string) command {
-	t.Helper()
-	return command{program: k6, args: slices.Concat([]string{"run", "--address=", "--quiet", out}, flags, []string{absolute(t, script)})}
-}
-
 // loadNightly loads runs of a pipeline, so many days ago each.
 func (w *alarmWorld) loadNightly(t *testing.T, s store, days ...int) {
 	t.Helper()
@@ -178,12 +170,7 @@ func (w *alarmWorld) loadNightly(t *testing.T, s store, days ...int) {
 // moved is the recorded run, moved to end at that time, and with its response times multiplied.
 func moved(t *testing.T, end time.Time, factor float64) string {
 	t.Helper()
-	file, err := os.Open(sampleFile)
-	require.NoError(t, err)
-	defer func() { _ = file.Close() }()
-	unzipped, err := gzip.NewReader(file)
-	require.NoError(t, err)
-	decoder := json.NewDecoder(unzipped)
+	decoder := json.NewDecoder(strings.NewReader(gunzip(t, sampleFile)))
 	var lines []object
 	var last time.Time
 	for decoder.More() {
@@ -215,13 +202,6 @@ func timeOf(line object) (time.Time, bool) {
 	text, _ := data["time"].(string)
 	at, err := time.Parse(time.RFC3339Nano, text)
 	return at, err == nil && line["type"] == "Point"
-}
-
-// waitRun waits until a run stands in the index with a status.
-func (w *alarmWorld) waitRun(t *testing.T, s store, id, status string) {
-	t.Helper()
-	query := object{"query": object{"bool": object{"filter": []object{term("k6.run.id", id), term("k6.run.status", status)}}}}
-	require.Eventually(t, func() bool { return s.found(t, s.prefix+"-runs*", query) > 0 }, soon, 200*time.Millisecond)
 }
 
 // found is how many documents a query finds; none while an index comes to be.
@@ -279,31 +259,17 @@ func ofHost(line object, host string) object {
 	return line
 }
 
-func (s store) writeLines(t *testing.T, index string, lines []object) {
-	t.Helper()
-	var bulk strings.Builder
-	for _, line := range lines {
-		text, err := json.Marshal(line)
-		require.NoError(t, err)
-		fmt.Fprintf(&bulk, `{"index":{}}`+"\n%s\n", text)
-	}
-	var answer struct{ Errors bool }
-	s.send(t, http.MethodPost, "/"+index+"/_bulk?refresh=true", bulk.String(), &answer)
-	require.False(t, answer.Errors)
-}
-
 // exportAlerts writes the rules of a team.
 func (s store) exportAlerts(t *testing.T, dir, writeback, logs string, receivers []string) {
 	t.Helper()
 	args := []string{
-		"export", "alerts", "--for", "elastalert2", "--dir", dir, "--url", s.url, "--index-prefix", s.prefix,
-		"--logs-index", logs, "--kibana-url", "http://kibana:5601", "--writeback-index", writeback,
-		"--alarm", "host-silent.least=100",
+		"export", "alerts", "--for", "elastalert2", "--dir", dir, "--logs-index", logs, "--kibana-url", "http://kibana:5601",
+		"--writeback-index", writeback, "--alarm", "host-silent.least=100",
 	}
 	for _, receiver := range receivers {
 		args = append(args, "--receiver", receiver)
 	}
-	o := command{program: k6es, args: args}.run(t, 0)
+	o := s.command(args...).run(t, 0)
 	require.NotContains(t, o.stdout, "left out", "these logs support every rule")
 }
 

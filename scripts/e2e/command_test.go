@@ -119,11 +119,16 @@ func (s store) load(t testing.TB, args ...string) uploaded {
 	return results[0]
 }
 
-// k6Run makes a command that runs a script of this repository with the given flags.
+// k6Run makes a command that runs a script of this repository with the given flags, against the sample service.
 func k6Run(t testing.TB, script string, flags ...string) command {
 	t.Helper()
-	args := append([]string{"run", "--address="}, flags...)
-	return command{program: k6, args: slices.Concat(args, shopFlags(t), []string{absolute(t, script)})}
+	return k6With(t, script, slices.Concat(flags, shopFlags(t))...)
+}
+
+// k6With is k6Run with nothing but the given flags.
+func k6With(t testing.TB, script string, flags ...string) command {
+	t.Helper()
+	return command{program: k6, args: slices.Concat([]string{"run", "--address="}, flags, []string{absolute(t, script)})}
 }
 
 // out is the --out flag that sends a live run into the store.

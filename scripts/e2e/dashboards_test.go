@@ -121,7 +121,7 @@ func (b boards) writeLogs(t *testing.T, index string) {
 		"event":   object{"properties": object{"duration": object{"type": "long"}}},
 	}}}
 	require.Equal(t, http.StatusOK, b.send(t, http.MethodPut, "/"+index, mapping, nil))
-	var bulk strings.Builder
+	var lines []object
 	const each = 60
 	for i := range 2 * each {
 		level, status, message := "info", 200, "order placed"
@@ -137,10 +137,13 @@ func (b boards) writeLogs(t *testing.T, index string) {
 			message = strings.Replace(message, "stock", "payment", 1)
 		}
 		at := day.Add(time.Minute + time.Duration(i%each)*100*time.Millisecond).UTC().Format(time.RFC3339Nano)
-		fmt.Fprintf(&bulk, `{"create":{}}`+"\n"+`{"@timestamp":%q,"message":%q,"log":{"level":%q},"host":{"name":"web-%d"},"service":{"name":"shop"},`+
-			`"url":{"path":"/items"},"http":{"response":{"status_code":%d}},"event":{"duration":%d}}`+"\n", at, message, level, i%2, status, 1_000_000*(i+1))
+		lines = append(lines, object{
+			"@timestamp": at, "message": message, "log": object{"level": level}, "host": object{"name": fmt.Sprintf("web-%d", i%2)},
+			"service": object{"name": "shop"}, "url": object{"path": "/items"},
+			"http": object{"response": object{"status_code": status}}, "event": object{"duration": 1_000_000 * (i + 1)},
+		})
 	}
-	require.Equal(t, http.StatusOK, b.send(t, http.MethodPost, "/"+index+"/_bulk?refresh=true", bulk.String(), nil))
+	b.writeLines(t, index, lines)
 }
 
 // rendered are the objects that setup would bring into Kibana.

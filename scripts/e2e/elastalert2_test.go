@@ -107,18 +107,27 @@ func (e elastAlert2) run(t *testing.T, dir, name string, args ...string) {
 // start starts ElastAlert2 with a configuration, until the test ends.
 func (e elastAlert2) start(t *testing.T, dir string, env ...string) {
 	t.Helper()
-	output, err := os.Create(filepath.Join(t.TempDir(), "elastalert.out"))
-	require.NoError(t, err)
 	c := exec.Command(filepath.Join(e.bin, "elastalert"), "--verbose", "--config", "config.yaml")
-	c.Dir, c.Stdout, c.Stderr = dir, output, output
+	c.Dir = dir
 	c.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}, env...)
+	background(t, c)
+}
+
+// background starts a program that has nothing to save. It runs, with those that it starts, until the test ends;
+// if that failed, what they said is shown.
+func background(t *testing.T, c *exec.Cmd) {
+	t.Helper()
+	output, err := os.Create(filepath.Join(t.TempDir(), "output"))
+	require.NoError(t, err)
+	c.Stdout, c.Stderr = output, output
+	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	require.NoError(t, c.Start())
 	t.Cleanup(func() {
-		_ = c.Process.Signal(syscall.SIGKILL) // it has nothing to save
+		_ = syscall.Kill(-c.Process.Pid, syscall.SIGKILL)
 		_ = c.Wait()
 		_ = output.Close()
 		if text, _ := os.ReadFile(output.Name()); t.Failed() {
-			t.Logf("ElastAlert2 %s said:\n%s", e.version, text)
+			t.Logf("%s said:\n%s", c.Path, text)
 		}
 	})
 }
@@ -241,16 +250,8 @@ seccomp.enabled: false
 `, logFile, s.url, index, s.prefix)
 	file := filepath.Join(dir, "filebeat.yml")
 	require.NoError(t, os.WriteFile(file, []byte(config), 0o600))
-	build := exec.Command("go", "build", "-ldflags", "-s -w", "-o", filepath.Join(dir, "filebeat"), ".")
-	build.Dir = filepath.Join("..", "filebeat")
-	output, err := build.CombinedOutput()
-	require.NoError(t, err, "%s", output)
-	c := exec.Command(filepath.Join(dir, "filebeat"), "-c", file, "--path.home", filepath.Join(dir, "home"))
-	require.NoError(t, c.Start())
-	t.Cleanup(func() {
-		_ = c.Process.Signal(syscall.SIGTERM)
-		_ = c.Wait()
-	})
+	require.NoError(t, goBuild("-C", filepath.Join("scripts", "filebeat"), "-ldflags", "-s -w", "-o", filepath.Join(dir, "filebeat"), "."))
+	background(t, exec.Command(filepath.Join(dir, "filebeat"), "-c", file, "--path.home", filepath.Join(dir, "home")))
 }
 
 // soon is how long to wait for what takes seconds on an idle machine.

@@ -154,6 +154,20 @@ func (s store) contents(t testing.TB) map[string]int {
 	return contents
 }
 
+// writeLines writes documents of others, such as log lines.
+func (s store) writeLines(t testing.TB, index string, lines []object) {
+	t.Helper()
+	var bulk strings.Builder
+	for _, line := range lines {
+		text, err := json.Marshal(line)
+		require.NoError(t, err)
+		fmt.Fprintf(&bulk, `{"index":{}}`+"\n%s\n", text)
+	}
+	var answer struct{ Errors bool }
+	s.send(t, http.MethodPost, "/"+index+"/_bulk?refresh=true", bulk.String(), &answer)
+	require.False(t, answer.Errors)
+}
+
 // decode reads a JSON object, with its numbers as they are written.
 func decode(t testing.TB, text []byte) object {
 	t.Helper()
