@@ -154,7 +154,7 @@ func (r *Recorder) part(o Outcome, start, end, now time.Time) (Part, error) {
 		}
 		return &series.Series{}
 	}
-	failed, checks, durations := find("http_req_failed"), find("checks"), find("http_req_duration")
+	failed, checks, durations := find(failures), find("checks"), find(duration)
 	p.Requests = find("http_reqs").Sum
 	p.Failures, p.Judged = float64(failed.Passes), float64(failed.Count)
 	p.Checks, p.Misses = float64(checks.Passes), float64(checks.Count-checks.Passes)

@@ -32,6 +32,7 @@ type Moment struct {
 const (
 	duration  = "http_req_duration"
 	iteration = "iteration_duration"
+	failures  = "http_req_failed"
 )
 
 // subject is what the run's timeline is about: a trend, and the counter beside it.
@@ -50,37 +51,16 @@ func (s *Store) Timeline(ctx context.Context, d *Document, n int) (*Timeline, er
 	trend, counter := d.subject()
 	t.Of = trend
 	s.catchUp(ctx, d)
-	body := map[string]any{"size": 0, "query": term("k6.run.id", d.K6.Run.ID), "aggs": map[string]any{"steps": map[string]any{
-		"date_histogram": map[string]any{
-			"field": "@timestamp", "fixed_interval": millis(step), "min_doc_count": 1,
-			"offset": millis(time.Duration(d.Timestamp.UnixMilli()%step.Milliseconds()) * time.Millisecond),
-		},
-		"aggs": map[string]any{
-			"p95":    map[string]any{"percentiles": map[string]any{"field": "k6." + trend, "percents": []float64{95}, "keyed": false}},
-			"rate":   map[string]any{"sum": map[string]any{"field": "k6." + counter}},
-			"failed": map[string]any{"sum": map[string]any{"field": "k6.http_req_failed"}},
-		},
-	}}}
-	var answer struct {
-		Aggregations struct {
-			Steps struct {
-				Buckets []struct {
-					Key int64 `json:"key"` // ms since 1970
-					P95 struct {
-						Values []struct{ Value *float64 } `json:"values"`
-					} `json:"p95"`
-					Rate, Failed struct{ Value float64 }
-				} `json:"buckets"`
-			} `json:"steps"`
-		} `json:"aggregations"`
-	}
-	if err := s.search(ctx, s.metricsIndex(), body, &answer); err != nil {
+	buckets, err := s.steps(ctx, term("k6.run.id", d.K6.Run.ID), d.Timestamp, step, map[string]any{
+		"p95": p95Of(trend), "rate": sumOf(counter), "failed": sumOf(failures),
+	})
+	if err != nil {
 		return nil, wrap(err, "reading the course of run %s", d.K6.Run.ID)
 	}
-	if len(answer.Aggregations.Steps.Buckets) == 0 {
+	if len(buckets) == 0 {
 		return s.fromTenths(ctx, d, trend)
 	}
-	for _, b := range answer.Aggregations.Steps.Buckets {
+	for _, b := range buckets {
 		i := int((b.Key - d.Timestamp.UnixMilli()) / step.Milliseconds())
 		if i < 0 || i >= len(t.Moments) || len(b.P95.Values) == 0 {
 			continue
@@ -89,6 +69,42 @@ func (s *Store) Timeline(ctx context.Context, d *Document, n int) (*Timeline, er
 	}
 	return t, nil
 }
+
+// stepBucket is what the samples of a step add up to, as far as it was asked for.
+type stepBucket struct {
+	Key   int64 `json:"key"` // ms since 1970
+	Count int64 `json:"doc_count"`
+	P95   struct {
+		Values []struct{ Value *float64 } `json:"values"`
+	} `json:"p95"`
+	Rate, Failed struct{ Value float64 }
+}
+
+// steps divides what a query finds into steps, one of which begins at a time; those without samples are left out.
+func (s *Store) steps(ctx context.Context, query any, from time.Time, step time.Duration, aggs map[string]any) ([]stepBucket, error) {
+	body := map[string]any{"size": 0, "track_total_hits": false, "query": query, "aggs": map[string]any{"steps": map[string]any{
+		"date_histogram": map[string]any{
+			"field": "@timestamp", "fixed_interval": millis(step), "min_doc_count": 1,
+			"offset": millis(time.Duration(from.UnixMilli()%step.Milliseconds()) * time.Millisecond),
+		},
+		"aggs": aggs,
+	}}}
+	var answer struct {
+		Aggregations struct {
+			Steps struct {
+				Buckets []stepBucket `json:"buckets"`
+			} `json:"steps"`
+		} `json:"aggregations"`
+	}
+	err := s.search(ctx, s.metricsIndex(), body, &answer)
+	return answer.Aggregations.Steps.Buckets, err
+}
+
+func p95Of(metric string) any {
+	return map[string]any{"percentiles": map[string]any{"field": "k6." + metric, "percents": []float64{95}, "keyed": false}}
+}
+
+func sumOf(metric string) any { return map[string]any{"sum": map[string]any{"field": "k6." + metric}} }
 
 func millis(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) + "ms" }
 
@@ -192,7 +208,7 @@ func (s *Store) Problems(ctx context.Context, d *Document) ([]Problem, error) {
 
 // failedClasses are the failed requests by name and class of status, from the run's series.
 func (s *Store) failedClasses(ctx context.Context, d *Document) ([]Problem, error) {
-	all, err := s.LoadSeries(ctx, d.K6.Run.ID, SeriesFilter{Scopes: []series.Scope{series.Request}, Metrics: []string{"http_req_failed"}})
+	all, err := s.LoadSeries(ctx, d.K6.Run.ID, SeriesFilter{Scopes: []series.Scope{series.Request}, Metrics: []string{failures}})
 	var problems []Problem
 	for _, doc := range all {
 		f := doc.K6.Series
@@ -243,7 +259,7 @@ type RequestStats struct {
 // Requests lists the requests of a run by name, the slowest first.
 func (s *Store) Requests(ctx context.Context, d *Document) ([]RequestStats, error) {
 	all, err := s.LoadSeries(ctx, d.K6.Run.ID, SeriesFilter{
-		Scopes: []series.Scope{series.Request}, Metrics: []string{duration, "http_req_failed"},
+		Scopes: []series.Scope{series.Request}, Metrics: []string{duration, failures},
 	})
 	if err != nil {
 		return nil, err

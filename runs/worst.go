@@ -47,44 +47,17 @@ func (s *Store) Worst(ctx context.Context, d *Document, length time.Duration) (*
 // worstStep divides a part of a run into steps, and finds the worst of them.
 func (s *Store) worstStep(ctx context.Context, d *Document, from time.Time, span, step time.Duration) (*Worst, error) {
 	trend, _ := d.subject()
-	field := "k6." + trend
-	body := map[string]any{
-		"size": 0, "track_total_hits": false,
-		"query": map[string]any{"bool": map[string]any{"filter": []any{
-			term("k6.run.id", d.K6.Run.ID),
-			map[string]any{"exists": map[string]any{"field": field}},
-			map[string]any{"range": map[string]any{"@timestamp": map[string]any{"gte": from.UTC(), "lt": from.Add(span).UTC()}}},
-		}}},
-		"aggs": map[string]any{"steps": map[string]any{
-			"date_histogram": map[string]any{
-				"field": "@timestamp", "fixed_interval": millis(step), "min_doc_count": 1,
-				"offset": millis(time.Duration(from.UnixMilli()%step.Milliseconds()) * time.Millisecond),
-			},
-			"aggs": map[string]any{
-				"p95":    map[string]any{"percentiles": map[string]any{"field": field, "percents": []float64{95}, "keyed": false}},
-				"failed": map[string]any{"sum": map[string]any{"field": "k6." + failedMetric}},
-			},
-		}},
-	}
-	var answer struct {
-		Aggregations struct {
-			Steps struct {
-				Buckets []struct {
-					Key   int64 `json:"key"` // ms since 1970
-					Count int64 `json:"doc_count"`
-					P95   struct {
-						Values []struct{ Value *float64 } `json:"values"`
-					} `json:"p95"`
-					Failed struct{ Value float64 }
-				} `json:"buckets"`
-			} `json:"steps"`
-		} `json:"aggregations"`
-	}
-	if err := s.search(ctx, s.metricsIndex(), body, &answer); err != nil {
+	query := map[string]any{"bool": map[string]any{"filter": []any{
+		term("k6.run.id", d.K6.Run.ID),
+		map[string]any{"exists": map[string]any{"field": "k6." + trend}},
+		map[string]any{"range": map[string]any{"@timestamp": map[string]any{"gte": from.UTC(), "lt": from.Add(span).UTC()}}},
+	}}}
+	buckets, err := s.steps(ctx, query, from, step, map[string]any{"p95": p95Of(trend), "failed": sumOf(failures)})
+	if err != nil {
 		return nil, wrap(err, "looking for the worst seconds of run %s", d.K6.Run.ID)
 	}
 	var worst *Worst
-	for _, b := range answer.Aggregations.Steps.Buckets {
+	for _, b := range buckets {
 		one := Worst{From: time.UnixMilli(b.Key).UTC(), Length: step, Requests: b.Count, Failed: int64(b.Failed.Value)}
 		if len(b.P95.Values) > 0 && b.P95.Values[0].Value != nil {
 			one.P95 = *b.P95.Values[0].Value
@@ -95,8 +68,6 @@ func (s *Store) worstStep(ctx context.Context, d *Document, from time.Time, span
 	}
 	return worst, nil
 }
-
-const failedMetric = "http_req_failed"
 
 // worse tells whether one part of a run went worse than another.
 func (w Worst) worse(other Worst) bool {
