@@ -69,8 +69,7 @@ func (e *NotReadyError) Error() string {
 func (c *Client) Status(ctx context.Context) (Server, error) {
 	got, err := c.exchange(ctx, http.MethodGet, statusPath, "", nil, http.StatusServiceUnavailable)
 	switch {
-	case elastic.IsStatus(err, http.StatusBadRequest), elastic.IsStatus(err, http.StatusNotFound),
-		elastic.IsStatus(err, http.StatusMethodNotAllowed):
+	case elastic.IsUnknown(err):
 		if server, probeErr := c.server.Probe(ctx); probeErr == nil && server.Product != "" {
 			return Server{}, fmt.Errorf("%s is %s, not Kibana. Set K6_KIBANA_URL to the address of Kibana", c.URL(), server.Product)
 		}

@@ -147,15 +147,7 @@ func (s *Store) nothingLeft(ctx context.Context, index string, query any) error 
 // cannotDeleteByQuery is how a server without the module for it answers.
 func cannotDeleteByQuery(err error) bool {
 	var answer *elastic.Error
-	if !errors.As(err, &answer) || !strings.HasSuffix(answer.Path, byQuery) {
-		return false
-	}
-	switch answer.Status {
-	case http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed:
-		return true
-	default:
-		return false
-	}
+	return errors.As(err, &answer) && strings.HasSuffix(answer.Path, byQuery) && elastic.IsUnknown(err)
 }
 
 const byQuery = "/_delete_by_query"
