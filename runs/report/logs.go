@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -90,7 +91,7 @@ func LogsMarkdown(l *RunLogs) string {
 		events(&b, f)
 		worstLines(&b, l)
 	}
-	for _, note := range append(append([]string{}, f.Notes...), f.Lacks...) {
+	for _, note := range slices.Concat(f.Notes, f.Lacks) {
 		fmt.Fprintf(&b, "> %s\n>\n", prose(Shorten(printable(note), longestWarning)))
 	}
 	if l.Link != "" {
@@ -242,15 +243,15 @@ func moreHead(f *logs.Findings) string {
 
 // EventText says which server an event is about, and what the line said.
 func EventText(e logs.ServerEvent) string {
-	who := strings.Join(strings.Fields(strings.Join([]string{e.Host, e.Service}, " ")), " ")
+	who := words(e.Host, e.Service)
 	if e.Instance != "" {
-		who += " process " + e.Instance
+		who = strings.TrimSpace(who + " process " + e.Instance)
 	}
 	switch e.Event {
 	case logs.Silent:
-		return fmt.Sprintf("%s, last: %s", strings.TrimSpace(who), e.Message)
+		return who + ", last: " + e.Message
 	case logs.Appeared:
-		return fmt.Sprintf("%s, first: %s", strings.TrimSpace(who), e.Message)
+		return who + ", first: " + e.Message
 	default:
 		return strings.TrimSpace(who + " " + e.Message)
 	}
@@ -262,7 +263,12 @@ func LineText(l logs.Line) string {
 	if level == "" && l.Class != logs.Lines {
 		level = strings.TrimSuffix(string(l.Class), "s")
 	}
-	return strings.Join(strings.Fields(strings.Join([]string{level, l.Host, l.Service, l.Message}, " ")), " ")
+	return words(level, l.Host, l.Service, l.Message)
+}
+
+// words are the words of some texts, one blank between each.
+func words(texts ...string) string {
+	return strings.Join(strings.Fields(strings.Join(texts, " ")), " ")
 }
 
 const shownLogs = 5 // of what a comparison tells of the logs
