@@ -56,10 +56,10 @@ func (n *Notice) worstRequest() *payloadRequest {
 		return nil
 	}
 	p := &payloadRequest{Name: worst.name}
-	if value, ok := measured(n.Numbers, ofRequest(worst.name, duration, 0.95, compare.Milliseconds)); ok {
+	if value, ok := measured(n.Numbers, p95Of(worst.name)); ok {
 		p.P95 = &value
 	}
-	if value, ok := measured(n.Numbers, ofRequest(worst.name, failures, 0, compare.Share)); ok {
+	if value, ok := measured(n.Numbers, failuresOf(worst.name)); ok {
 		p.Failed = &value
 	}
 	return p

@@ -90,9 +90,8 @@ func (n *Notice) message() message {
 }
 
 func (n *Notice) mark() mark {
-	run := n.subject()
 	switch {
-	case run.Status != runs.Passed && run.Status != "" && run.Status != runs.Running, len(run.Crossed) > 0, n.Run == nil && n.worse():
+	case n.endedBadly(), n.Run == nil && n.worse():
 		return bad
 	case n.failed(), n.worse(), n.Run == nil && n.unclear():
 		return doubtful

@@ -84,12 +84,14 @@ func (n *Notice) subject() runs.Compared {
 	return n.Comparison.Contender
 }
 
-// failed says whether the run did not end well, or is not stored whole.
-func (n *Notice) failed() bool {
+// endedBadly says whether the run failed or was broken off, or crossed a threshold.
+func (n *Notice) endedBadly() bool {
 	run := n.subject()
-	bad := []runs.Status{runs.Failed, runs.Aborted, runs.Interrupted}
-	return slices.Contains(bad, run.Status) || len(run.Crossed) > 0 || n.Unstored || n.lacking() > 0
+	return slices.Contains([]runs.Status{runs.Failed, runs.Aborted, runs.Interrupted}, run.Status) || len(run.Crossed) > 0
 }
+
+// failed says whether the run did not end well, or is not stored whole.
+func (n *Notice) failed() bool { return n.endedBadly() || n.Unstored || n.lacking() > 0 }
 
 // lacking is how many documents of the run are not on the server.
 func (n *Notice) lacking() int64 {

@@ -132,23 +132,29 @@ func (n *Notice) worst() *request {
 	})
 	found := &request{name: worst}
 	if n.notedFailures(worst) > 0 {
-		if one, ok := n.number("failed", ofRequest(worst, failures, 0, compare.Share)); ok {
+		if one, ok := n.number("failed", failuresOf(worst)); ok {
 			found.numbers = append(found.numbers, one)
 		}
 	}
-	if one, ok := n.number("p95", ofRequest(worst, duration, 0.95, compare.Milliseconds)); ok {
+	if one, ok := n.number("p95", p95Of(worst)); ok {
 		found.numbers = append(found.numbers, one)
 	}
 	return found
 }
 
-func ofRequest(name, metric string, percentile float64, unit compare.Unit) compare.Row {
-	return compare.Row{Key: compare.Key{Scope: compare.Request, Name: name, Metric: metric}, Percentile: percentile, Unit: unit}
+// failuresOf is the row of a request's failures, without values.
+func failuresOf(name string) compare.Row {
+	return compare.Row{Key: compare.Key{Scope: compare.Request, Name: name, Metric: failures}, Unit: compare.Share}
+}
+
+// p95Of is the row of a request's 95th percentile, without values.
+func p95Of(name string) compare.Row {
+	return compare.Row{Key: compare.Key{Scope: compare.Request, Name: name, Metric: duration}, Percentile: 0.95, Unit: compare.Milliseconds}
 }
 
 // notedFailures is the share of a request's failures, 0 where they are few.
 func (n *Notice) notedFailures(name string) float64 {
-	share, _ := measured(n.Numbers, ofRequest(name, failures, 0, compare.Share))
+	share, _ := measured(n.Numbers, failuresOf(name))
 	if share < noted {
 		return 0
 	}
@@ -156,7 +162,7 @@ func (n *Notice) notedFailures(name string) float64 {
 }
 
 func (n *Notice) p95(name string) float64 {
-	value, _ := measured(n.Numbers, ofRequest(name, duration, 0.95, compare.Milliseconds))
+	value, _ := measured(n.Numbers, p95Of(name))
 	return value
 }
 
