@@ -17,6 +17,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/k6es/k6es/config"
+	"github.com/k6es/k6es/elastic"
 	"github.com/k6es/k6es/runs"
 )
 
@@ -91,15 +92,17 @@ func (r runsCommand) store(ctx context.Context, flags *pflag.FlagSet) (*runs.Sto
 	if err != nil {
 		return nil, err
 	}
-	return r.storeOf(ctx, cfg)
+	_, store, err := r.storeOf(ctx, cfg)
+	return store, err
 }
 
-func (r runsCommand) storeOf(ctx context.Context, cfg config.Config) (*runs.Store, error) {
+// storeOf returns the store, and the client of the server that it is on.
+func (r runsCommand) storeOf(ctx context.Context, cfg config.Config) (*elastic.Client, *runs.Store, error) {
 	client, _, err := connect(ctx, cfg)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return &runs.Store{Client: client, Prefix: cfg.IndexPrefix, Now: r.now}, nil
+	return client, &runs.Store{Client: client, Prefix: cfg.IndexPrefix, Now: r.now}, nil
 }
 
 // find returns the store, and the run that an argument means.

@@ -68,11 +68,10 @@ func (r runsCommand) list(cmd *cobra.Command, o listOptions) error {
 	if err != nil {
 		return err
 	}
-	client, _, err := connect(cmd.Context(), cfg)
+	client, store, err := r.storeOf(cmd.Context(), cfg)
 	if err != nil {
 		return err
 	}
-	store := &runs.Store{Client: client, Prefix: cfg.IndexPrefix, Now: r.now}
 	found, err := store.List(cmd.Context(), o.filter)
 	switch {
 	case err != nil:

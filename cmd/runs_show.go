@@ -46,7 +46,7 @@ func (r runsCommand) newShow() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		store, err := r.storeOf(cmd.Context(), cfg)
+		_, store, err := r.storeOf(cmd.Context(), cfg)
 		if err != nil {
 			return err
 		}
