@@ -98,7 +98,7 @@ func (s *store) load(ctx context.Context, run pastRun, progress io.Writer) error
 // Of so many requests, the shop logs one.
 const requestsPerLogLine = 50
 
-// writeLogs writes what the shop logged during the largest run, unless an earlier call did.
+// writeLogs writes anew what the shop logged during the largest run: that of an earlier call may have been smaller.
 func (s *store) writeLogs(ctx context.Context) error {
 	keyword, number := object{"type": "keyword"}, object{"type": "long"}
 	mapping := object{"mappings": object{"properties": object{
@@ -108,8 +108,8 @@ func (s *store) writeLogs(ctx context.Context) error {
 		"http":  object{"properties": object{"response": object{"properties": object{"status_code": number}}}},
 		"event": object{"properties": object{"duration": number}},
 	}}}
-	if err := s.do(ctx, http.MethodGet, "/"+s.logs(), nil, nil); err == nil {
-		return nil
+	if err := s.remove(ctx, s.logs()); err != nil {
+		return err
 	}
 	if err := s.do(ctx, http.MethodPut, "/"+s.logs(), mapping, nil); err != nil {
 		return err
