@@ -84,6 +84,15 @@ const (
 	Percentile = "percentile"
 )
 
+// linked tells whether each document that the alarm tells of has a link into the dashboard: all but log lines.
+func (a Alarm) linked() bool {
+	return a.Condition.Kind == Documents && a.Rule.Look.Dashboard != "logs"
+}
+
+// before is how far back a dashboard is to look from the moment of the alarm, in seconds: an hour further than the
+// condition does.
+func (a Alarm) before() int { return int((time.Duration(a.Condition.Window) + time.Hour).Seconds()) }
+
 // Realert is how long an alarm is quiet about the same thing, or about everything if it has no Group: five
 // minutes for documents, of which a crash may bring many; else at least an hour, and no less than its window.
 func (a Alarm) Realert() time.Duration {

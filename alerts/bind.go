@@ -3,12 +3,10 @@ package alerts
 import (
 	"bytes"
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -111,8 +109,7 @@ func (r *Rule) bind(target Target, settings map[string]string) (Alarm, error) {
 	b := binding{target: target, values: map[string]string{}, numbers: map[string]bool{}}
 	for _, p := range r.Parameters {
 		b.values[p.Name] = cmp.Or(settings[r.Name+"."+p.Name], p.Default)
-		_, err := strconv.ParseFloat(p.Default, 64)
-		b.numbers[p.Name] = err == nil
+		b.numbers[p.Name] = p.isNumber()
 	}
 	alarm := Alarm{Name: target.Prefix + "-" + r.Name, Rule: r, Values: b.values}
 	var err error
@@ -248,21 +245,12 @@ func (b binding) fillScalar(node *yaml.Node) (bool, error) {
 		node.SetString("")
 		return false, nil
 	}
-	return true, encode(node, value)
-}
-
-// encode makes a node of a value by way of JSON, so that a json.Number is a number.
-func encode(node *yaml.Node, value any) error {
-	text, err := json.Marshal(value)
+	made, err := jsonNode(value)
 	if err != nil {
-		return err
+		return false, err
 	}
-	var document yaml.Node
-	if err := yaml.Unmarshal(text, &document); err != nil {
-		return err
-	}
-	*node = *document.Content[0]
-	return nil
+	*node = *made
+	return true, nil
 }
 
 // ofLog is the field or the clause that a name of the logs stands for; "" where it need not be there.

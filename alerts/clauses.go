@@ -58,6 +58,6 @@ func either(a, b map[string]any) map[string]any {
 	case b == nil:
 		return a
 	default:
-		return map[string]any{"bool": map[string]any{"should": []any{a, b}, "minimum_should_match": 1}}
+		return anyOf(a, b)
 	}
 }

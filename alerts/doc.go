@@ -10,6 +10,7 @@
 //	opensearch*   alarms as monitors of OpenSearch's and Open Distro's alerting, and installing them
 //	kibanarules*  alarms as rules of Kibana, as far as they go
 //	clauses.go    which log lines are of a kind, and which fields they go by
+//	query.go      what queries of all of them are made of
 //
 // Only history.go, and who installs monitors, ask a server. It is not a stable Go API.
 package alerts

@@ -131,10 +131,10 @@ func query(c Condition) mapping {
 	m := mapping{{"index", c.Index}, {"timestamp_field", c.Time}}
 	filter := c.Filter
 	if c.Kind == Unusual {
-		filter = append(filter[:len(filter):len(filter)], sameTimes(c))
+		filter = append(filter[:len(filter):len(filter)], sameTimes(c, 0))
 	}
 	if len(filter) == 0 {
-		filter = []any{map[string]any{"match_all": map[string]any{}}}
+		filter = []any{object{"match_all": object{}}}
 	}
 	return append(m, entry{"filter", filter})
 }
@@ -213,27 +213,6 @@ func unusual(c Condition) mapping {
 	}
 }
 
-// sameTimes finds the documents of the window, and of the same time of each earlier day.
-func sameTimes(c Condition) any {
-	var days []any
-	for day := range c.Days + 1 {
-		days = append(days, within(c.Time, c.Window, day))
-	}
-	return map[string]any{"bool": map[string]any{"should": days, "minimum_should_match": 1}}
-}
-
-// within finds the documents of the window some days ago.
-func within(field string, window Span, days int) any {
-	ago := ""
-	if days > 0 {
-		ago = fmt.Sprintf("-%dd", days)
-	}
-	seconds := int(time.Duration(window).Seconds())
-	return map[string]any{"range": map[string]any{field: map[string]any{
-		"gt": fmt.Sprintf("now%s-%ds", ago, seconds), "lte": "now" + ago,
-	}}}
-}
-
 // Two conditions at once: one rule that nobody is told of has the first, and ElastAlert2 notes in its own
 // index whether it held; another finds that note and a document of the second.
 const (
@@ -249,18 +228,14 @@ func (e ElastAlert2) rise(a Alarm) mapping {
 
 func (e ElastAlert2) both(a Alarm) mapping {
 	note := []any{
-		map[string]any{"term": map[string]any{"rule_name": a.Name + riseSuffix}},
-		map[string]any{"range": map[string]any{"matches": map[string]any{"gt": 0}}},
-		map[string]any{"range": map[string]any{"@timestamp": map[string]any{"gte": "now-2m"}}},
-	}
-	either := []any{
-		map[string]any{"bool": map[string]any{"filter": note}},
-		map[string]any{"bool": map[string]any{"filter": a.While.Filter}},
+		object{"term": object{"rule_name": a.Name + riseSuffix}},
+		object{"range": object{"matches": object{"gt": 0}}},
+		object{"range": object{"@timestamp": object{"gte": "now-2m"}}},
 	}
 	return append(mapping{
 		{"index", e.Writeback + "_status," + a.While.Index},
 		{"timestamp_field", "@timestamp"},
-		{"filter", []any{map[string]any{"bool": map[string]any{"should": either, "minimum_should_match": 1}}}},
+		{"filter", []any{anyOf(all(note), all(a.While.Filter))}},
 		{"type", "metric_aggregation"},
 		{"metric_agg_key", "_index"},
 		{"metric_agg_type", "cardinality"},

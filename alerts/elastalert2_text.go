@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/k6es/k6es/logs"
 )
@@ -129,7 +128,6 @@ const stateField = "links.dashboard"
 // link is the address of the dashboard: with what the document says, or from an hour before until now. It is
 // escaped, as chats end a link at a quote.
 func (e ElastAlert2) link(a Alarm) string {
-	c := a.Condition
 	if e.Link == nil {
 		return ""
 	}
@@ -137,16 +135,15 @@ func (e ElastAlert2) link(a Alarm) string {
 	switch {
 	case base == "":
 		return ""
-	case c.Kind == Documents && a.Rule.Look.Dashboard != "logs":
+	case a.linked():
 		return base + "{{ ((links or {}).dashboard or '')|replace(' ', '%20')" + withoutQuotes + " }}"
 	}
-	field := c.Time
+	field := a.Condition.Time
 	if a.While != nil {
 		field = "@timestamp"
 	}
 	at := "{{ say(" + quoted(field) + ")|replace(' ', 'T')|replace('+00:00', 'Z')|replace('+', '%2B') }}"
-	before := fmt.Sprintf("%%7C%%7C-%ds", int((time.Duration(c.Window) + time.Hour).Seconds()))
-	return base + "?_g=(time:(from:%27" + at + before + "%27,to:now))"
+	return base + "?_g=(time:(from:%27" + at + fmt.Sprintf("%%7C%%7C-%ds", a.before()) + "%27,to:now))"
 }
 
 // payload is what a webhook gets; the text is an alias of the rule's own.

@@ -2,11 +2,12 @@ package alerts
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // KibanaRules writes alarms as rules of Kibana's type .es-query ("Elasticsearch query"), one file a rule: the body
@@ -64,9 +65,9 @@ func (k KibanaRules) Files(alarms []Alarm) ([]File, error) {
 // ruleID is the same for the same name. Kibana takes only what looks like a random UUID.
 func ruleID(name string) string {
 	sum := sha256.Sum256([]byte("k6es " + name))
-	sum[6], sum[8] = sum[6]&0x0f|0x40, sum[8]&0x3f|0x80
-	text := hex.EncodeToString(sum[:16])
-	return text[:8] + "-" + text[8:12] + "-" + text[12:16] + "-" + text[16:20] + "-" + text[20:]
+	id := uuid.UUID(sum[:16])
+	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80
+	return id.String()
 }
 
 func (k KibanaRules) rule(a Alarm) (object, error) {

@@ -45,8 +45,6 @@ type Monitors struct {
 	Link func(dashboard, state string) string
 }
 
-type object = map[string]any
-
 // Files makes a file a monitor, as the body of a POST to MonitorForm.Path.
 func (m Monitors) Files(alarms []Alarm) ([]File, error) {
 	var files []File
@@ -185,14 +183,13 @@ func monitorIndices(a Alarm) []string {
 // message is a Mustache template of what the plugin knows. What a log says stands in no link and calls nobody:
 // fields of documents are made harmless by the query.
 func (m Monitors) message(a Alarm) string {
-	c := a.Condition
-	text := a.Rule.Question + "\n"
-	if c.Kind == Documents {
+	text, base := a.Rule.Question+"\n", m.link(a)
+	if a.Condition.Kind == Documents {
 		text += "{{#ctx.results}}{{#hits}}{{#hits}}{{#fields}}"
 		for i, fact := range a.Facts {
 			text += fmt.Sprintf("{{#%s}}%s: {{.}}\n{{/%[1]s}}", factName(i), fact.Label)
 		}
-		if base := m.link(a); base != "" && a.Rule.Look.Dashboard != "logs" {
+		if base != "" && a.linked() {
 			text += "{{#" + linkName + "}}" + base + "{{{.}}}\n{{/" + linkName + "}}"
 		}
 		text += "{{/fields}}\n{{/hits}}{{/hits}}{{/ctx.results}}"
@@ -201,8 +198,8 @@ func (m Monitors) message(a Alarm) string {
 			"\n{{/aggregations." + judgedAgg + ".buckets}}{{/ctx.results}}"
 	}
 	text += "Look at: " + a.Rule.Look.Advice
-	if base := m.link(a); base != "" && (c.Kind != Documents || a.Rule.Look.Dashboard == "logs") {
-		text += "\n" + base + fmt.Sprintf("?_g=(time:(from:now-%ds,to:now))", int((time.Duration(c.Window)+time.Hour).Seconds()))
+	if base != "" && !a.linked() {
+		text += "\n" + base + fmt.Sprintf("?_g=(time:(from:now-%ds,to:now))", a.before())
 	}
 	return text
 }

@@ -116,7 +116,11 @@ func (m *Monitors) Install(ctx context.Context, client Client, f MonitorFinding)
 		path += "/" + url.PathEscape(installed.ID)
 	}
 	if f.State == MonitorUnwanted {
-		return ignoreStatus(client.JSON(ctx, http.MethodDelete, path, nil, nil), http.StatusNotFound)
+		err := client.JSON(ctx, http.MethodDelete, path, nil, nil)
+		if elastic.IsStatus(err, http.StatusNotFound) {
+			return nil
+		}
+		return err
 	}
 	if f.State == MonitorForeign {
 		installed.Monitor = object{"enabled": !f.Disabled}
@@ -132,13 +136,6 @@ func (m *Monitors) Install(ctx context.Context, client Client, f MonitorFinding)
 		return fmt.Errorf("install the monitor %s: %w", f.Name, err)
 	}
 	return nil
-}
-
-func ignoreStatus(err error, status int) error {
-	if elastic.IsStatus(err, status) {
-		return nil
-	}
-	return err
 }
 
 // installedMonitor is a monitor as the server has it. Its zero value is none.

@@ -41,11 +41,6 @@ func judge(query, buckets, below object) object {
 	return object{"size": 0, "query": query, "aggs": object{judgedAgg: buckets}}
 }
 
-// all is a query for what fits every clause.
-func all(clauses []any, more ...any) object {
-	return object{"bool": object{"filter": slices.Concat(clauses, more)}}
-}
-
 // groups makes a bucket of each value of the group, those with the most documents, or one of all.
 func groups(c Condition) object {
 	if c.Group == "" {
@@ -94,32 +89,23 @@ func aboveQuery(a Alarm) object {
 // those of the second condition.
 func unusualQuery(a Alarm) object {
 	c := a.Condition
-	query := all(c.Filter, sameTimes(c))
+	query := all(c.Filter, sameTimes(c, 0))
 	params := object{"times": c.Times, "days": c.Days, "limit": c.Limit}
 	source := "params.recent > params.times * params.usual / params.days + params.limit"
 	paths := object{"recent": recentAgg + "._count", "usual": usualAgg + "._count"}
 	below := object{
 		recentAgg: object{"filter": all(c.Filter, within(c.Time, c.Window, 0))},
-		usualAgg:  object{"filter": all(c.Filter, earlier(c))},
+		usualAgg:  object{"filter": all(c.Filter, sameTimes(c, 1))},
 		shownAgg:  shown("params.usual / params.days", object{"days": c.Days}, object{"usual": usualAgg + "._count"}),
 	}
 	if a.While != nil {
 		below[whileAgg] = object{"filter": all(a.While.Filter)}
 		paths[whileAgg] = whileAgg + "._count"
 		source += " && params." + whileAgg + " > 0"
-		query = object{"bool": object{"should": []any{query, all(a.While.Filter)}, "minimum_should_match": 1}}
+		query = anyOf(query, all(a.While.Filter))
 	}
 	below["selected"] = selector(source, params, paths)
 	return judge(query, groups(c), below)
-}
-
-// earlier finds the documents of the window of each earlier day.
-func earlier(c Condition) any {
-	var days []any
-	for day := range c.Days {
-		days = append(days, within(c.Time, c.Window, day+1))
-	}
-	return object{"bool": object{"should": days, "minimum_should_match": 1}}
 }
 
 // newDocuments finds documents that are new since the last look, a while ago: who writes them may be late. A

@@ -162,9 +162,14 @@ func (r *Rule) validate() error {
 	return nil
 }
 
+func (p Parameter) isNumber() bool {
+	_, err := strconv.ParseFloat(p.Default, 64)
+	return err == nil
+}
+
 // number reads a span as seconds, or a number.
 func (p Parameter) number(text string) (float64, error) {
-	if _, err := strconv.ParseFloat(p.Default, 64); err == nil {
+	if p.isNumber() {
 		n, err := strconv.ParseFloat(text, 64)
 		if err != nil || math.IsNaN(n) || math.IsInf(n, 0) {
 			return 0, fmt.Errorf("%q is no number", text)

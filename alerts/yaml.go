@@ -90,6 +90,16 @@ func nodeOf(value any) (*yaml.Node, error) {
 	case reference:
 		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: string(value), Style: yaml.SingleQuotedStyle}, nil
 	}
+	node, err := jsonNode(value)
+	if err != nil {
+		return nil, err
+	}
+	plain(node)
+	return node, nil
+}
+
+// jsonNode makes a node of a value by way of JSON, so that a json.Number is a number.
+func jsonNode(value any) (*yaml.Node, error) {
 	text, err := json.Marshal(value)
 	if err != nil {
 		return nil, err
@@ -98,9 +108,7 @@ func nodeOf(value any) (*yaml.Node, error) {
 	if err := yaml.Unmarshal(text, &document); err != nil {
 		return nil, err
 	}
-	node := document.Content[0]
-	plain(node)
-	return node, nil
+	return document.Content[0], nil
 }
 
 // plain takes the braces and quotes of JSON off, where YAML needs none.
