@@ -32,8 +32,8 @@ func newSetup(env Env) *cobra.Command {
 			"Kibana is. It may be run again and again. It never downgrades templates, and\n" +
 			"never overwrites one that somebody changed by hand, unless --force says so.\n" +
 			"Dashboards become those of this k6es: keep edits of yours under another title.\n" +
-			"Alarms are installed where --alerts asks for it, and the server has an alerting\n" +
-			"plugin (OpenSearch, Open Distro).",
+			"Alarms are installed where --alerts asks for it; without an alerting plugin\n" +
+			"(OpenSearch, Open Distro) that is an error.",
 		Example: "  k6es setup\n  k6es setup --check    # exit 1 when something is missing, older or altered\n  k6es setup --dry-run\n" +
 			"  k6es setup --retention 30d\n  k6es setup --alerts --logs-index 'filebeat-*' --channel YOUR_CHANNEL_ID",
 		Args: noArgs,
@@ -77,6 +77,8 @@ func (env Env) setup(ctx context.Context, flags *pflag.FlagSet, options setupOpt
 		return usageError("--retention is about indices: leave out --dashboards and --alerts, or add --index-management")
 	case len(options.channels) > 0 && !options.alerts:
 		return usageError("--channel is about alarms: add --alerts")
+	case flags.Changed("alarm") && !options.alerts: // those of k6es.yaml may be for `export alerts`
+		return usageError("--alarm changes alarms, which only --alerts installs: add it")
 	}
 	if all || options.indexManagement {
 		if err = env.setupServer(ctx, cfg, options, asked); err != nil && !options.check {

@@ -39,8 +39,7 @@ func (env Env) setupAlerts(ctx context.Context, cfg config.Config, options setup
 	}
 	fmt.Fprintf(env.Out, "%s · %s\n", client.URL(), server)
 	if monitors.Form == "" {
-		env.withoutAlerting(server)
-		return nil
+		return env.withoutAlerting(server)
 	}
 	missing := env.setupIndices(ctx, cfg, client, options)
 	if missing != nil && !options.check {
@@ -63,15 +62,12 @@ func (env Env) bringMonitors(ctx context.Context, client alerts.Client, m alerts
 		if !finding.OK() {
 			work++
 		}
-		done := monitorDone(finding, options)
-		if done == "" || options.check || options.dryRun {
-			fmt.Fprintf(env.Out, "monitor %s%s\n", finding, done)
-			continue
+		if !finding.OK() && !leftAlone(finding, options) && !options.check && !options.dryRun {
+			if err := m.Install(ctx, client, finding); err != nil {
+				return err
+			}
 		}
-		if err := m.Install(ctx, client, finding); err != nil {
-			return err
-		}
-		fmt.Fprintf(env.Out, "monitor %s%s\n", finding, done)
+		fmt.Fprintf(env.Out, "monitor %s%s\n", finding, monitorDone(finding, options))
 	}
 	fmt.Fprintf(env.Out, "%s: %s looked at\n", m.Form, english.Plural(len(findings), "monitor", ""))
 	if work > 0 && options.check {
@@ -80,12 +76,17 @@ func (env Env) bringMonitors(ctx context.Context, client alerts.Client, m alerts
 	return nil
 }
 
+// leftAlone tells whether a monitor stays as it is, as nobody said --force.
+func leftAlone(finding alerts.MonitorFinding, options setupOptions) bool {
+	return finding.Protected() && !options.force
+}
+
 // monitorDone is what setup does about a monitor, as the end of a line; empty where it does nothing.
 func monitorDone(finding alerts.MonitorFinding, options setupOptions) string {
 	if finding.OK() || options.check {
 		return ""
 	}
-	if finding.Protected() && !options.force {
+	if leftAlone(finding, options) {
 		return "; left alone (--force replaces it)"
 	}
 	done := map[alerts.MonitorState]string{alerts.MonitorMissing: "installed", alerts.MonitorUnwanted: "removed"}[finding.State]
@@ -99,17 +100,17 @@ func monitorDone(finding alerts.MonitorFinding, options setupOptions) string {
 }
 
 // withoutAlerting says what to do where the server takes no monitors.
-func (env Env) withoutAlerting(server elastic.Server) {
-	fmt.Fprintf(env.Out, "alarms: not installed, as %s has no alerting plugin. Write them for ElastAlert2 with\n"+
-		"  %s export alerts --for elastalert2 --dir alarms\n", server, env.Name)
+func (env Env) withoutAlerting(server elastic.Server) error {
+	err := fmt.Errorf("no alarm is installed: %s has no alerting plugin. Write them for ElastAlert2: "+
+		"`%s export alerts --for elastalert2 --dir alarms`", server, env.Name)
 	if server.Product != elastic.Elasticsearch || server.Version.Compare(elastic.Version{Major: 7, Minor: 17}) < 0 {
-		return
+		return err
 	}
 	kibana := "kibana"
 	if server.Version.Compare(elastic.Version{Major: 8, Minor: 8}) < 0 {
 		kibana = "kibana-7.17"
 	}
-	fmt.Fprintf(env.Out, "or, in part, as rules of Kibana, with\n  %s export alerts --for %s --dir alarms\n", env.Name, kibana)
+	return fmt.Errorf("%w; or, in part, as rules of Kibana: `%s export alerts --for %s --dir alarms`", err, env.Name, kibana)
 }
 
 func addChannelFlag(flags *pflag.FlagSet, channels *[]string) {
