@@ -148,6 +148,11 @@ func checkLogs(ctx context.Context, cfg config.Config, client *elastic.Client) d
 		finding.Text += "; no " + strings.Join(lacking, ", ")
 		finding.Fix = "name what there is by --logs-field ROLE=FIELD"
 	}
+	if len(shape.Absent) > 0 {
+		finding.Mark = doctor.Warning
+		finding.Text += "; no index is called " + strings.Join(shape.Absent, ", ")
+		finding.Fix = "correct K6_ELASTICSEARCH_LOGS_INDEX, or let this user read them"
+	}
 	return finding
 }
 

@@ -21,7 +21,6 @@ import (
 	"github.com/k6es/k6es/alerts"
 	"github.com/k6es/k6es/config"
 	"github.com/k6es/k6es/elastic"
-	"github.com/k6es/k6es/logs"
 )
 
 // alertsExport is what alarms are written from.
@@ -33,19 +32,24 @@ type alertsExport struct {
 	alarms    []alerts.Alarm
 }
 
-// alertFormats are the alerting systems that alarms are written for. Each makes the files, and says what to do
-// with them in a folder; some say why they cannot have an alarm, or nothing.
-var alertFormats = map[string]struct {
+// alertFormat writes alarms for an alerting system. It makes the files, says what to do with them in a folder, and
+// why it cannot have an alarm, or nothing.
+type alertFormat struct {
 	files func(alertsExport) ([]alerts.File, error)
 	next  func(env Env, export alertsExport, dir string) error
 	lacks func(alerts.Alarm) string
-}{
-	"elastalert2": {elastAlert2Files, elastAlert2Next, nil},
-	"opensearch":  {monitorFiles(alerts.OpenSearch), monitorsNext(alerts.OpenSearch), nil},
-	"opendistro":  {monitorFiles(alerts.OpenDistro), monitorsNext(alerts.OpenDistro), nil},
+}
+
+// alertFormats are the alerting systems that alarms are written for.
+var alertFormats = map[string]alertFormat{
+	"elastalert2": {elastAlert2Files, elastAlert2Next, lacksNothing},
+	"opensearch":  {monitorFiles(alerts.OpenSearch), monitorsNext(alerts.OpenSearch), lacksNothing},
+	"opendistro":  {monitorFiles(alerts.OpenDistro), monitorsNext(alerts.OpenDistro), lacksNothing},
 	"kibana":      {kibanaFiles(newKibana), kibanaNext, newKibana.Lacks},
 	"kibana-7.17": {kibanaFiles(oldKibana), kibanaNext, oldKibana.Lacks},
 }
+
+func lacksNothing(alerts.Alarm) string { return "" }
 
 // alertOptions are the options that make alarms of rules.
 var alertOptions = append([]string{"alarms"}, logsOptions...)
@@ -80,7 +84,8 @@ func newExportAlerts(env Env) *cobra.Command {
 		if format == "" {
 			return usageError("say for which alerting system: --for %s", strings.Join(known, ", "))
 		}
-		if _, ok := alertFormats[format]; !ok {
+		chosen, ok := alertFormats[format]
+		if !ok {
 			return usageError("--for %s is not known; choose from %s", strconv.Quote(format), strings.Join(known, ", "))
 		}
 		if dir == "" {
@@ -98,24 +103,24 @@ func newExportAlerts(env Env) *cobra.Command {
 		if export.config, err = env.load(flags); err != nil {
 			return err
 		}
-		return env.exportAlerts(cmd.Context(), export, format, dir)
+		return env.exportAlerts(cmd.Context(), export, chosen, dir)
 	}
 	return cmd
 }
 
-func (env Env) exportAlerts(ctx context.Context, export alertsExport, format, dir string) error {
+func (env Env) exportAlerts(ctx context.Context, export alertsExport, format alertFormat, dir string) error {
 	alarms, left, err := env.alarms(ctx, export.config)
 	if err != nil {
 		return err
 	}
 	for _, alarm := range alarms {
-		if lacks := alertFormats[format].lacks; lacks != nil && lacks(alarm) != "" {
-			left = append(left, alerts.LeftOut{Rule: alarm.Rule, Why: lacks(alarm)})
-			continue
+		if why := format.lacks(alarm); why != "" {
+			left = append(left, alerts.LeftOut{Rule: alarm.Rule, Why: why})
+		} else {
+			export.alarms = append(export.alarms, alarm)
 		}
-		export.alarms = append(export.alarms, alarm)
 	}
-	files, err := alertFormats[format].files(export)
+	files, err := format.files(export)
 	if err != nil {
 		return err
 	}
@@ -138,7 +143,7 @@ func (env Env) exportAlerts(ctx context.Context, export alertsExport, format, di
 		fmt.Fprintf(env.Out, "left out: %s: %s\n", out.Rule.Name, out.Why)
 	}
 	fmt.Fprintf(env.Out, "%s in %s\n", english.Plural(len(files), "file", ""), dir)
-	return alertFormats[format].next(env, export, dir)
+	return format.next(env, export, dir)
 }
 
 // removeSwitchedOff removes what an earlier export wrote of rules that are off: whoever reads the folder would
@@ -197,7 +202,7 @@ func (env Env) alarms(ctx context.Context, cfg config.Config) ([]alerts.Alarm, [
 	if err != nil {
 		return nil, nil, err
 	}
-	shape, err := logs.Probe(ctx, client, strings.Join(cfg.LogsIndex, ","), overrides)
+	shape, err := env.probe(ctx, client, strings.Join(cfg.LogsIndex, ","), overrides)
 	if err != nil {
 		return nil, nil, err
 	}

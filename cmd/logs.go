@@ -78,11 +78,10 @@ const worstLength = 5 * time.Second
 
 // logs tells what the logs said during a run.
 func (r runsCommand) logs(ctx context.Context, cfg config.Config, ref string, o logsQuery) error {
-	client, _, err := connect(ctx, cfg)
+	client, store, err := r.storeOf(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	store := &runs.Store{Client: client, Prefix: cfg.IndexPrefix, Now: r.now}
 	d, err := r.findIn(ctx, store, ref)
 	if err != nil {
 		return err
@@ -149,7 +148,16 @@ func (env Env) probeLogs(ctx context.Context, client *elastic.Client, cfg config
 			return logs.Shape{}, err
 		}
 	}
-	return logs.Probe(ctx, client, pattern, overrides)
+	return env.probe(ctx, client, pattern, overrides)
+}
+
+// probe finds out what the logs look like, and warns of names that no index has.
+func (env Env) probe(ctx context.Context, client *elastic.Client, pattern string, overrides logs.Overrides) (logs.Shape, error) {
+	shape, err := logs.Probe(ctx, client, pattern, overrides)
+	for _, name := range shape.Absent {
+		env.warnf("no index is called %s, or this user may not see it", name)
+	}
+	return shape, err
 }
 
 // logsOfSetup asks Kibana which logs setup was told of.

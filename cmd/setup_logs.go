@@ -32,7 +32,7 @@ func (d *dashboards) logs(ctx context.Context) (kibana.Values, error) {
 	if err != nil {
 		return nil, err
 	}
-	shape, err := logs.Probe(ctx, client, strings.Join(d.config.LogsIndex, ","), overrides)
+	shape, err := d.env.probe(ctx, client, strings.Join(d.config.LogsIndex, ","), overrides)
 	if err != nil {
 		return nil, err
 	}

@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"net"
-	"net/netip"
 	"regexp"
 	"slices"
 	"strconv"
@@ -303,14 +301,7 @@ func isDuration(value any) bool {
 
 func isClient(value any) bool {
 	text, ok := value.(string)
-	if !ok {
-		return false
-	}
-	if host, _, err := net.SplitHostPort(text); err == nil {
-		text = host
-	}
-	_, err := netip.ParseAddr(text)
-	return err == nil
+	return ok && isAddress(text)
 }
 
 func numberOf(value any) (float64, bool) {

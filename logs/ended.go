@@ -36,7 +36,7 @@ func (c *chooser) findEnded(shape *Shape) {
 			conditions = append(conditions, and(exists(field), not(equal(field, "0"))))
 		}
 	}
-	if message := shape.Choice(Message); message.Found() && c.kind(message.Show) == kindText {
+	if message := shape.Choice(Message); c.mapping.isText(message.Show) {
 		for _, text := range exitPhrases {
 			conditions = append(conditions, and(phrase(message.Show, text), not(phrase(message.Show, text+" 0"))))
 		}
@@ -55,18 +55,15 @@ func endCondition(field string, numeric bool, values []any) Condition {
 	return Condition{}
 }
 
-func equal(field, value string) Condition {
+func equal(field, value string) Condition { return has("term", field, value) }
+
+func phrase(field, text string) Condition { return has("match_phrase", field, text) }
+
+// has finds lines whose field has a value, in Elasticsearch by a query of that kind.
+func has(query, field, value string) Condition {
 	return Condition{
 		KQL:    escape(field) + ":" + quote(value),
 		Lucene: escapeLucene(field) + ":" + strconv.Quote(value),
-		Query:  map[string]any{"term": map[string]any{field: value}},
-	}
-}
-
-func phrase(field, text string) Condition {
-	return Condition{
-		KQL:    escape(field) + ":" + quote(text),
-		Lucene: escapeLucene(field) + ":" + strconv.Quote(text),
-		Query:  map[string]any{"match_phrase": map[string]any{field: text}},
+		Query:  map[string]any{query: map[string]any{field: value}},
 	}
 }

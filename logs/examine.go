@@ -24,7 +24,7 @@ type Question struct {
 func Examine(ctx context.Context, client Client, shape Shape, question Question) (*Findings, error) {
 	e := &examination{
 		searcher: searcher{client: client, shape: shape, time: shape.Choice(Time).Field},
-		Question: question,
+		Question: question, loggers: shape.loggers(),
 		found: &Findings{
 			Pattern: shape.Pattern, During: question.During, Reference: question.Reference,
 			More: []Difference{}, Servers: []ServerEvent{}, Lacks: lacks(shape), Notes: []string{},
@@ -43,7 +43,8 @@ func Examine(ctx context.Context, client Client, shape Shape, question Question)
 type examination struct {
 	searcher
 	Question
-	found *Findings
+	found   *Findings
+	loggers map[Role]string // fields by which servers are told apart
 
 	all    extent // of the logs as a whole
 	strata []*stratum
@@ -162,16 +163,19 @@ func (e *examination) surveys(span Span, lines int64, into *survey) []inquiry {
 			}
 		}
 	}
+	if field := e.loggers[instance]; field != "" {
+		aggs[string(instance)] = terms(field)
+	}
 	inquiries := e.latency(span, lines, &into.latency)
 	if len(aggs) > 0 {
 		inquiries = append(inquiries, inquiry{
-			object{"size": 0, "track_total_hits": false, "query": e.within(span), "aggs": aggs},
+			e.aggregate(span, aggs),
 			func(a answer) error { return a.byRole(into.values) },
 		})
 	}
 	if errors := e.shape.Errors.Query; errors != nil && len(byErrors) > 0 {
 		inquiries = append(inquiries, inquiry{
-			object{"size": 0, "track_total_hits": false, "query": e.within(span, errors), "aggs": byErrors},
+			e.aggregate(span, byErrors, errors),
 			func(a answer) error { return a.byRole(into.errors) },
 		})
 	}
@@ -185,14 +189,13 @@ func (e *examination) latency(span Span, lines int64, into *Percentiles) []inqui
 	if field == "" {
 		return nil
 	}
+	percentiles := object{"latency": object{"percentiles": object{
+		"field": field, "percents": []float64{50, 95, 99}, "keyed": false,
+		"hdr": object{"number_of_significant_value_digits": 3},
+	}}}
+	some := append(e.slices(span, lines, latencyLines), object{"range": object{field: object{"gte": 0}}})
 	return []inquiry{{
-		object{
-			"size": 0, "track_total_hits": false, "query": e.within(span, append(e.slices(span, lines, latencyLines), object{"range": object{field: object{"gte": 0}}})...),
-			"aggs": object{"latency": object{"percentiles": object{
-				"field": field, "percents": []float64{50, 95, 99}, "keyed": false,
-				"hdr": object{"number_of_significant_value_digits": 3},
-			}}},
-		},
+		e.aggregate(span, percentiles, some...),
 		func(a answer) (err error) {
 			*into, err = a.percentiles(e.shape.Unit.Factor())
 			return err

@@ -2,9 +2,12 @@ package logs
 
 import (
 	"context"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/k6es/k6es/elastic"
 )
 
 // Client asks the server; *elastic.Client is one.
@@ -28,11 +31,35 @@ type mapping struct {
 	Fields  map[string]map[string]capability `json:"fields"` // name → type → capability
 }
 
-func readMapping(ctx context.Context, client Client, pattern string) (mapping, error) {
+func readMapping(ctx context.Context, client Client, pattern, fields string) (mapping, error) {
 	var answer mapping
-	path := "/" + pathOf(pattern) + "/_field_caps?fields=*&ignore_unavailable=true&allow_no_indices=true"
+	path := "/" + pathOf(pattern) + "/_field_caps?fields=" + fields + "&ignore_unavailable=true&allow_no_indices=true"
 	err := client.JSON(ctx, "GET", path, nil, &answer)
 	return answer, err
+}
+
+// absent lists the parts of a pattern of several that there are no indices of. Where OpenSearch is set up to answer
+// by what a user may see, it says 403 to who may see none of it.
+func absent(ctx context.Context, client Client, pattern string) ([]string, error) {
+	parts := strings.Split(pattern, ",")
+	if len(parts) == 1 {
+		return nil, nil
+	}
+	var without []string
+	for _, part := range parts {
+		part = strings.TrimSpace(part)
+		if part == "" || strings.HasPrefix(part, "-") { // leaves indices out
+			continue
+		}
+		found, err := readMapping(ctx, client, part, "_id")
+		if err != nil && !elastic.IsStatus(err, http.StatusForbidden) {
+			return nil, err
+		}
+		if len(found.Indices) == 0 {
+			without = append(without, part)
+		}
+	}
+	return without, nil
 }
 
 // pathOf escapes index names; commas and wildcards mean something between and in them.
@@ -81,6 +108,16 @@ func (m mapping) isObject(field string) bool {
 		}
 	}
 	return true
+}
+
+// isText tells whether words of the field can be looked for, everywhere.
+func (m mapping) isText(field string) bool {
+	for esType := range m.Fields[field] {
+		if kindOf(esType) != kindText {
+			return false
+		}
+	}
+	return len(m.Fields[field]) > 0
 }
 
 // parent is the field that a multi-field such as message.keyword belongs to; empty for any other field,

@@ -165,6 +165,23 @@ func TestOverrides(t *testing.T) {
 	assert.ErrorContains(t, err, "took of "+pattern+" is no date")
 }
 
+// A name that is misspelt beside one that is right is told; one that leaves indices out, and an alias, are none.
+func TestAbsent(t *testing.T) {
+	t.Parallel()
+	servertest.Each(t, func(t *testing.T, url string) {
+		client, prefix := connect(t, url), servertest.Prefix(t, url)
+		for _, name := range []string{"-a", "-b"} {
+			logstest.Fill(t, client, prefix+name, dynamic, some(2, func(int) m { return m{"level": "info"} }))
+		}
+		require.NoError(t, client.JSON(t.Context(), "PUT", "/"+prefix+"-a/_alias/"+prefix+"-alias", nil, nil))
+		typo, name := prefix+"-typo-*", prefix+"-nowhere"
+		found := probe(t, client, prefix+"-*, "+typo+","+name+","+prefix+"-alias,-"+prefix+"-b")
+		assert.Equal(t, []string{typo, name}, found.Absent)
+		assert.Equal(t, []string{prefix + "-a"}, found.Indices)
+		assert.Empty(t, probe(t, client, prefix+"-*").Absent)
+	})
+}
+
 func TestWhatCannotBeProbed(t *testing.T) {
 	t.Parallel()
 	client, prefix, pattern := onServer(t)

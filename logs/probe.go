@@ -11,6 +11,8 @@ type Shape struct {
 	// Pattern is the indices that were asked for, such as "filebeat-*,logs-*", and Indices those that there are.
 	Pattern string
 	Indices []string
+	// Absent are the parts of Pattern that there are no indices of, or that this user may not see.
+	Absent []string
 	// Documents is how many lines were looked at; 0 where the indices are empty.
 	Documents int
 	// Choices has one for each of Roles, in that order.
@@ -56,7 +58,7 @@ type Overrides struct {
 // there are, and some 200 of the newest documents. An error says that there are no such indices, that they
 // have no time, that an override names a field that is not there, or that the server did not answer.
 func Probe(ctx context.Context, client Client, pattern string, overrides Overrides) (Shape, error) {
-	found, err := readMapping(ctx, client, pattern)
+	found, err := readMapping(ctx, client, pattern, "*")
 	if err != nil {
 		return Shape{}, fmt.Errorf("looking for logs in %s: %w", pattern, err)
 	}
@@ -72,6 +74,9 @@ func Probe(ctx context.Context, client Client, pattern string, overrides Overrid
 		return Shape{}, fmt.Errorf("reading the newest lines of %s: %w", pattern, err)
 	}
 	shape := Shape{Pattern: pattern, Indices: found.Indices, Documents: len(c.documents), mapping: found}
+	if shape.Absent, err = absent(ctx, client, pattern); err != nil {
+		return Shape{}, fmt.Errorf("looking for logs in %s: %w", pattern, err)
+	}
 	for _, role := range Roles() {
 		choice, err := c.decide(ctx, client, pattern, role, time, overrides)
 		if err != nil {

@@ -77,8 +77,12 @@ func having(ctx context.Context, client Client, pattern, time string, fields []s
 	})
 }
 
-func newestFirst(time string) any {
-	return []any{map[string]any{time: map[string]any{"order": "desc", "unmapped_type": "date"}}}
+func newestFirst(time string) any { return inOrder(time, "desc") }
+
+func oldestFirst(time string) any { return inOrder(time, "asc") }
+
+func inOrder(time, order string) any {
+	return []any{map[string]any{time: map[string]any{"order": order, "unmapped_type": "date"}}}
 }
 
 func search(ctx context.Context, client Client, indices string, body map[string]any) ([]document, error) {

@@ -114,7 +114,7 @@ func (e *examination) worstLines() []inquiry {
 	var inquiries []inquiry
 	for _, s := range e.strata {
 		body := e.linesOf(worstLimit, e.within(e.Worst, s.conditions...))
-		body["sort"] = []any{object{e.time: object{"order": "asc", "unmapped_type": "date"}}}
+		body["sort"] = oldestFirst(e.time)
 		inquiries = append(inquiries, inquiry{body, func(a answer) error {
 			e.found.Worst.Count += a.Hits.Total.Value
 			for _, line := range e.lines(a.Hits.Hits, s.class) {

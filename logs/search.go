@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -104,26 +105,25 @@ func (s *searcher) check(a answer) error {
 
 // note keeps a sentence for the user, once.
 func (s *searcher) note(text string) {
-	for _, known := range s.notes {
-		if known == text {
-			return
-		}
+	if !slices.Contains(s.notes, text) {
+		s.notes = append(s.notes, text)
 	}
-	s.notes = append(s.notes, text)
 }
 
 type object = map[string]any
 
 // within finds lines of a span for which the conditions hold.
 func (s *searcher) within(span Span, conditions ...object) object {
-	filters := []any{object{"range": object{s.time: object{
+	inSpan := object{"range": object{s.time: object{
 		"gte": span.From.UTC().Format(time.RFC3339Nano), "lt": span.To.UTC().Format(time.RFC3339Nano),
 		"format": "strict_date_optional_time",
-	}}}}
-	for _, condition := range conditions {
-		filters = append(filters, condition)
-	}
-	return object{"bool": object{"filter": filters}}
+	}}}
+	return object{"bool": object{"filter": append([]object{inSpan}, conditions...)}}
+}
+
+// aggregate asks what those lines of a span add up to for which the conditions hold.
+func (s *searcher) aggregate(span Span, aggs object, conditions ...object) object {
+	return object{"size": 0, "track_total_hits": false, "query": s.within(span, conditions...), "aggs": aggs}
 }
 
 // none finds lines for which no condition holds.

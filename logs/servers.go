@@ -56,9 +56,9 @@ const (
 )
 
 // loggers are the fields by which servers are told apart, by role.
-func (e *examination) loggers() map[Role]string {
+func (s Shape) loggers() map[Role]string {
 	fields := map[Role]string{}
-	for role, field := range map[Role]string{Host: e.shape.Choice(Host).Field, instance: e.shape.instanceField()} {
+	for role, field := range map[Role]string{Host: s.Choice(Host).Field, instance: s.instanceField()} {
 		if field != "" {
 			fields[role] = field
 		}
@@ -73,33 +73,17 @@ func (e *examination) tailSpan() Span {
 
 // lastLoggers ask who logged at the end of the run.
 func (e *examination) lastLoggers() []inquiry {
-	fields := e.loggers()
-	if len(fields) == 0 {
+	if len(e.loggers) == 0 {
 		return nil
 	}
 	aggs := object{}
-	for role, field := range fields {
+	for role, field := range e.loggers {
 		aggs[string(role)] = terms(field)
 	}
-	tail := inquiry{
-		object{"size": 0, "track_total_hits": false, "query": e.within(e.tailSpan()), "aggs": aggs},
+	return []inquiry{{
+		e.aggregate(e.tailSpan(), aggs),
 		func(a answer) error { return a.byRole(e.tail) },
-	}
-	field, ok := fields[instance]
-	if !ok {
-		return []inquiry{tail}
-	}
-	inquiries := []inquiry{tail}
-	for _, side := range []struct {
-		span Span
-		into *survey
-	}{{e.During, &e.during}, {e.Reference, &e.before}} {
-		inquiries = append(inquiries, inquiry{
-			object{"size": 0, "track_total_hits": false, "query": e.within(side.span), "aggs": object{string(instance): terms(field)}},
-			func(a answer) error { return a.byRole(side.into.values) },
-		})
-	}
-	return inquiries
+	}}
 }
 
 // servers finds out which of them started and stopped.
@@ -108,7 +92,7 @@ func (e *examination) servers(ctx context.Context) error {
 		return nil
 	}
 	inquiries := e.lifecycle()
-	for role, field := range e.loggers() {
+	for role, field := range e.loggers {
 		inquiries = append(inquiries, e.comings(role, field)...)
 	}
 	if err := e.ask(ctx, inquiries...); err != nil {
@@ -135,10 +119,11 @@ func (e *examination) comings(role Role, field string) []inquiry {
 			inquiries = append(inquiries, e.coming(role, field, event, name))
 		}
 	}
+	then, now, last := before.counts(), during.counts(), tail.counts()
 	for _, name := range union(during, before) {
-		was, is := before.count(name), during.count(name)
+		was, is := then[name], now[name]
 		usual := max(perTail(was, length, tailLength), perTail(is, rest, tailLength))
-		if tail.count(name) == 0 && usual >= expectedTail {
+		if last[name] == 0 && usual >= expectedTail {
 			add(Silent, name)
 		}
 		if was == 0 && is >= expectedTail && e.found.Compared && !e.quiet() {
@@ -156,35 +141,37 @@ func perTail(n int64, span, tail time.Duration) float64 {
 	return float64(n) * float64(tail) / float64(span)
 }
 
+// union lists the values of both, each once.
 func union(a, b values) []string {
 	var names []string
-	for _, v := range append(slices.Clone(a.Buckets), b.Buckets...) {
-		if name := v.text(); !slices.Contains(names, name) {
-			names = append(names, name)
+	seen := map[string]bool{}
+	for _, v := range slices.Concat(a.Buckets, b.Buckets) {
+		if name := v.text(); !seen[name] {
+			names, seen[name] = append(names, name), true
 		}
 	}
 	return names
 }
 
-func (v values) count(name string) int64 {
+// counts are the counts by value.
+func (v values) counts() map[string]int64 {
+	counts := map[string]int64{}
 	for _, b := range v.Buckets {
-		if b.text() == name {
-			return b.Count
-		}
+		counts[b.text()] = b.Count
 	}
-	return 0
+	return counts
 }
 
 // coming asks since when, or until when, a host or process logged, and who that is.
 func (e *examination) coming(role Role, field string, event Event, name string) inquiry {
-	order := map[Event]string{Silent: "desc", Appeared: "asc"}[event]
+	order := map[Event]any{Silent: newestFirst(e.time), Appeared: oldestFirst(e.time)}[event]
 	both := Span{e.Reference.From, e.During.To}
 	if gap := e.During.From.Sub(e.Reference.To); gap > 0 {
 		both.From = e.During.From.Add(-min(e.Reference.Length(), gap))
 	}
 	body := e.linesOf(1, e.within(both, object{"term": object{field: name}}))
 	body["track_total_hits"] = false
-	body["sort"] = []any{object{e.time: object{"order": order, "unmapped_type": "date"}}}
+	body["sort"] = order
 	return inquiry{body, func(a answer) error {
 		for _, line := range e.lines(a.Hits.Hits, Lines) {
 			if event == Appeared && line.Time.Before(e.During.From.Add(e.During.Length()/20)) {
@@ -251,16 +238,13 @@ func (e *examination) lifecycle() []inquiry {
 	lines := e.linesOf(saidShown, nil)
 	delete(lines, "query")
 	delete(lines, "track_total_hits")
-	lines["sort"] = []any{object{e.time: object{"order": "asc", "unmapped_type": "date"}}}
+	lines["sort"] = oldestFirst(e.time)
 	var either []any
 	for _, name := range sortedKeys(filters) {
 		either = append(either, filters[name])
 	}
-	body := object{
-		"size": 0, "track_total_hits": false, "query": e.within(e.During, should(either)),
-		"aggs": object{"said": object{"filters": object{"filters": filters}, "aggs": object{"lines": object{"top_hits": lines}}}},
-	}
-	return []inquiry{{body, func(a answer) error { return e.said(a, events) }}}
+	said := object{"filters": object{"filters": filters}, "aggs": object{"lines": object{"top_hits": lines}}}
+	return []inquiry{{e.aggregate(e.During, object{"said": said}, should(either)), func(a answer) error { return e.said(a, events) }}}
 }
 
 // said takes the lines of each saying.

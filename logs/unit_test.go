@@ -1,10 +1,17 @@
 package logs
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
+	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/k6es/k6es/elastic"
 )
 
 func TestUnitOf(t *testing.T) {
@@ -99,6 +106,26 @@ func TestNewestIndices(t *testing.T) {
 	assert.Len(t, picked, sampleIndices)
 	assert.Equal(t, []string{"audit", "filebeat-2026.11.30", "logs-2026.11.01", "filebeat-2026.11.29"}, picked[:4])
 	assert.Empty(t, newestIndices(nil))
+}
+
+// forbidding answers that there is one index, and refuses to tell of secret ones.
+type forbidding struct{ status int }
+
+func (f forbidding) JSON(_ context.Context, _, path string, _, out any) error {
+	if strings.HasPrefix(path, "/secret") {
+		return &elastic.Error{Status: f.status}
+	}
+	return json.Unmarshal([]byte(`{"indices":["filebeat-1"]}`), out)
+}
+
+// What a user may not see is absent; what the server does not say is unknown.
+func TestAbsentIsWhatIsForbidden(t *testing.T) {
+	t.Parallel()
+	found, err := absent(t.Context(), forbidding{http.StatusForbidden}, "filebeat-*,secret-*")
+	require.NoError(t, err)
+	assert.Equal(t, []string{"secret-*"}, found)
+	_, err = absent(t.Context(), forbidding{http.StatusInternalServerError}, "filebeat-*,secret-*")
+	require.Error(t, err)
 }
 
 func TestPathOf(t *testing.T) {

@@ -62,7 +62,7 @@ func (e *examination) extentOf(span Span, query object, take func(int64, extent)
 // membersOf is a query for the lines with one of a difference's values, the most frequent ones.
 func (e *examination) membersOf(d *Difference) object {
 	members := d.members[:min(mostMembers, len(d.members))]
-	conditions := []any{object{"terms": object{e.shape.Choice(d.Role).Field: members}}}
+	conditions := []object{{"terms": object{e.shape.Choice(d.Role).Field: members}}}
 	if d.Class == Errors {
 		conditions = append(conditions, e.shape.Errors.Query)
 	}
@@ -77,7 +77,7 @@ func (e *examination) wordsOf(d *Difference) object {
 		!e.shape.mapping.isText(e.shape.Choice(Message).Show) {
 		return nil
 	}
-	conditions := []any{}
+	var conditions []object
 	for _, phrase := range words {
 		var fields []any
 		for _, field := range e.messageFields() {
@@ -85,25 +85,12 @@ func (e *examination) wordsOf(d *Difference) object {
 		}
 		conditions = append(conditions, should(fields))
 	}
-	for _, condition := range e.stratumOf(d).conditions {
-		conditions = append(conditions, condition)
-	}
-	return object{"bool": object{"filter": conditions}}
+	return object{"bool": object{"filter": append(conditions, e.stratumOf(d).conditions...)}}
 }
 
 // stratumOf is the one that a difference was found in.
 func (e *examination) stratumOf(d *Difference) *stratum {
 	return e.strata[slices.IndexFunc(e.strata, func(s *stratum) bool { return s.class == d.Class })]
-}
-
-// isText tells whether words of the field can be looked for, everywhere.
-func (m mapping) isText(field string) bool {
-	for esType := range m.Fields[field] {
-		if kindOf(esType) != kindText {
-			return false
-		}
-	}
-	return len(m.Fields[field]) > 0
 }
 
 // believe replaces estimates by counts, and leaves out what they do not bear out. Counts that the sample does

@@ -219,6 +219,8 @@ func TestRolesOfTheDocumentation(t *testing.T) {
 			assert.Regexp(t, `or this user may not see it|the privilege indices:data/read/`, reader.k6es(ofLines...).run(t, 1).stderr)
 			administrator.giveLogs(t, reader)
 			assert.Contains(t, reader.k6es(ofLines...).run(t, 0).stdout, "logs "+prefix+"-filebeat-*")
+			misspelt := reader.k6es("logs", "latest", "--logs-index", prefix+"-filebeat-*,"+prefix+"-filebaet-*").run(t, 0)
+			assert.Contains(t, misspelt.stderr, "warning: no index is called "+prefix+"-filebaet-*")
 			reader.denied(t, http.MethodPut, "/"+lines+"/_doc/2", "{}")
 
 			// Whoever sets it up may keep it in order.
