@@ -73,7 +73,6 @@ func TestEmptySketch(t *testing.T) {
 	require.Error(t, json.Unmarshal([]byte(`{}`), &s))
 }
 
-// TestTenths feeds a value that says in which tenth of the run it was taken.
 // JSON has no infinity, and one such sum would keep the whole run from being recorded.
 func TestSumsStayFinite(t *testing.T) {
 	t.Parallel()
@@ -90,9 +89,12 @@ func TestSumsStayFinite(t *testing.T) {
 	}
 }
 
+// TestTenths feeds a value that says in which tenth of the run it was taken.
 func TestTenths(t *testing.T) {
 	t.Parallel()
-	for _, length := range []time.Duration{20 * time.Second, 61 * time.Second, 10 * time.Minute, 3 * time.Hour} {
+	for _, length := range []time.Duration{
+		time.Second, 3 * time.Second, 8 * time.Second, 20 * time.Second, 61 * time.Second, 10 * time.Minute, 3 * time.Hour,
+	} {
 		metric := ingest.NewRegistry().Lookup([]byte("http_req_duration"))
 		c := NewCollector(nil)
 		const n = 20_000

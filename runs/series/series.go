@@ -105,8 +105,9 @@ func (s *Series) Tenths(duration time.Duration) ([]*Sketch, error) {
 }
 
 const (
-	// firstSection is how long sections are at first. They double in length when there are too many.
-	firstSection = int64(time.Second)
+	// firstSection is how long sections are at first: a run of a second has more than ten. They double in
+	// length when there are too many, and come past whole seconds, to which windows are cut.
+	firstSection = int64(time.Second) / 16
 	maxSections  = 40
 	tenthsOfRun  = 10
 )
