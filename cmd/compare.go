@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/k6es/k6es/config"
 	"github.com/k6es/k6es/notify"
 	"github.com/k6es/k6es/runs"
 	"github.com/k6es/k6es/runs/compare"
@@ -70,11 +69,18 @@ func newCompare(env Env) *cobra.Command {
 	flags.BoolVar(&options.logs, "logs", false, "add what production logs said during the contender, in short (see logs)")
 	flags.StringToStringVar(&options.types, "metric-type", nil, "`type` of a custom metric in a CSV file, name=counter, gauge, rate or trend (repeatable)")
 	flags.Lookup("metric-type").DefValue = ""
-	config.AddFlags(flags, config.CLI)
+	addServerFlags(flags)
+	addOptions(flags, slices.Concat(kibanaOptions, logsOptions, compareFlags)...)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return env.compare(cmd.Context(), flags, options)
 	}
 	return cmd
+}
+
+// compareFlags are the options of the table for compare beside those of the server, of Kibana and of the logs.
+var compareFlags = []string{
+	"replicas", "setup", "notify", "notify-on", "notify-secret", "notify-ca-cert-file",
+	"run-id", "test-name", "environment", "branch", "commit", "base-branch", "change", "pipeline-url",
 }
 
 // compare compares, tells the outcome to everybody who should know, and returns an error with
@@ -86,6 +92,9 @@ func (env Env) compare(ctx context.Context, flags *pflag.FlagSet, options compar
 	}
 	window, err := options.check()
 	if err != nil {
+		return err
+	}
+	if err := env.checkTyped(append([]string{options.contender}, options.baseline...)...); err != nil {
 		return err
 	}
 	cfg, err := env.load(flags)

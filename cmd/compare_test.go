@@ -73,6 +73,98 @@ func TestCompareFiles(t *testing.T) {
 	}
 }
 
+// TestCompareShortRuns: what is four times as slow is found in seconds.
+func TestCompareShortRuns(t *testing.T) {
+	t.Parallel()
+	for _, seconds := range []int{3, 8} {
+		dir := t.TempDir()
+		write := func(seed uint64, factor float64) string {
+			run := synthetic{
+				seed: seed, start: monday.AddDate(0, 0, int(seed)), requests: 60 * seconds, duration: time.Duration(seconds) * time.Second,
+				factor: map[string]float64{"GET /items": factor, "GET /search": factor, "POST /orders": factor},
+			}
+			return run.write(t, dir, fmt.Sprintf("short-%d.json", seed))
+		}
+		args := []string{"compare", "--format", "json", "--baseline", write(0, 1), "--baseline", write(1, 1)}
+		slow, same := execute(t, nowhere, append(args, "--contender", write(2, 4))...), execute(t, nowhere, append(args, "--contender", write(3, 1))...)
+		assert.Equal(t, cmd.ExitRegression, slow.code, "%d s: %s", seconds, slow.out)
+		assert.Equal(t, "worse", slow.comparison(t).verdict("http_req_duration", .5))
+		assert.Equal(t, cmd.ExitOK, same.code, "%d s: %s", seconds, same.out)
+		assert.NotContains(t, strings.Join(same.comparison(t).Warnings, "\n"), "response time")
+	}
+}
+
+// TestCompareWithoutResponseTimes: a verdict that is blind to them says so wherever it stands.
+func TestCompareWithoutResponseTimes(t *testing.T) {
+	t.Parallel()
+	dir, flags := baselineFiles(t, 3)
+	few := synthetic{seed: 5, start: monday.AddDate(0, 0, 5), requests: 80, duration: 2 * time.Second}.write(t, dir, "few.json")
+	for format, words := range map[string]string{
+		"text": "response times not judged · exit 0", "markdown": ", response times not judged\n", "json": `"warnings": [`, "junit": "<system-out>",
+	} {
+		got := execute(t, nowhere, append([]string{"compare", "--contender", few, "--format", format}, flags...)...)
+		require.Equal(t, cmd.ExitOK, got.code, got.err)
+		assert.Contains(t, got.out, words, format)
+		plain := regexp.MustCompile(`[\\\s]+`).ReplaceAllString(strings.ReplaceAll(got.out, `\_`, "_"), " ")
+		assert.Contains(t, plain, "no response time was judged (http_req_duration p(50): contender: too few samples: 80, it takes 100)", format)
+	}
+}
+
+// TestCompareMetricThatCannotDecide: a gate that can never close is a mistake.
+func TestCompareMetricThatCannotDecide(t *testing.T) {
+	t.Parallel()
+	dir, flags := baselineFiles(t, 2)
+	run := synthetic{seed: 5, start: monday.AddDate(0, 0, 5)}.write(t, dir, "new.json", "p(95)<1000")
+	file, err := os.OpenFile(run, os.O_APPEND|os.O_WRONLY, 0)
+	require.NoError(t, err)
+	_, err = file.WriteString(`{"type":"Metric","data":{"name":"lost_orders","type":"counter","contains":"default","thresholds":["count<1"]},"metric":"lost_orders"}
+{"type":"Metric","data":{"name":"vus","type":"gauge","contains":"default","thresholds":[]},"metric":"vus"}
+{"metric":"vus","type":"Point","data":{"time":"2026-11-21T02:00:59.9Z","value":3,"tags":{}}}
+`)
+	require.NoError(t, err)
+	require.NoError(t, file.Close())
+	for metric, want := range map[string]string{
+		"http_req_duratoin":                  "--metric http_req_duratoin: no run has it. Did you mean http_req_duration?",
+		"http_req_duration{name:GET /item}":  "Did you mean http_req_duration{name:GET /items}?",
+		"nope":                               "no run has it; what was compared is http_req_duration, http_req_failed, http_reqs",
+		"vus":                                "--metric vus decides nothing: a gauge is not compared",
+		"lost_orders":                        "",
+		"dropped_iterations{scenario:other}": "",
+		"http_req_duration{scenario:shop}":   "",
+	} {
+		got := execute(t, nowhere, append([]string{"compare", "--contender", run, "--metric", metric, "--fail-on", "never"}, flags...)...)
+		if want == "" {
+			assert.Equal(t, cmd.ExitOK, got.code, "%s: %s", metric, got.err)
+			continue
+		}
+		assert.Equal(t, cmd.ExitUsage, got.code, metric)
+		assert.Contains(t, got.err, want)
+		assert.Empty(t, got.out)
+	}
+}
+
+// TestCompareNamesBaselines says which runs they are.
+func TestCompareNamesBaselines(t *testing.T) {
+	t.Parallel()
+	_, flags := baselineFiles(t, 3)
+	for format, pattern := range map[string]string{"text": `baseline +2 runs: `, "markdown": `\| baseline \| .2 runs: `} {
+		got := execute(t, nowhere, append([]string{"compare", "--contender", flags[1], "--format", format}, flags[2:]...)...)
+		flat := strings.Join(strings.Fields(got.out), " ")
+		assert.Regexp(t, pattern+`\S*shop-2.json, \S*shop-1.json; 2026-11-1`, flat)
+	}
+}
+
+// TestCompareSteadyLoad: sections of time do not fit tenths of a run evenly, and that is no ramp-up.
+func TestCompareSteadyLoad(t *testing.T) {
+	t.Parallel()
+	dir, flags := baselineFiles(t, 1)
+	for _, length := range []time.Duration{700 * time.Millisecond, 2 * time.Second, 25 * time.Second, 35 * time.Second, 100 * time.Second} {
+		run := synthetic{seed: 3, start: monday.AddDate(0, 0, 3), duration: length}.write(t, dir, length.String()+".json")
+		got := execute(t, nowhere, append([]string{"compare", "--contender", run, "--format", "json"}, flags...)...)
+		assert.NotContains(t, strings.Join(got.comparison(t).Warnings, "\n"), "ramp-up", length)
+	}
+}
+
 // TestCompareIsDeterministic: the same files say the same, in whatever order.
 func TestCompareIsDeterministic(t *testing.T) {
 	t.Parallel()
@@ -151,6 +243,7 @@ func TestCompareUsage(t *testing.T) {
 		"pinned":      {[]string{"--baseline", "pinned", "--baseline", "x"}, cmd.ExitUsage, "name no other"},
 		"stdin":       {[]string{"--baseline", "-", "--contender", "-"}, cmd.ExitUsage, "can be read only once"},
 		"no file":     {[]string{"--contender", "gone.json.gz", "--baseline", "gone.json"}, cmd.ExitError, "cannot read gone.json.gz: no such file"},
+		"folder":      {[]string{"--contender", "testdata"}, cmd.ExitError, "testdata is a folder: name the files in it, each by an option of its own, such as testdata/FILE. As a run: "},
 		"no server":   {nil, cmd.ExitError, "Is that where your server is?"},
 		"word":        {[]string{"latest"}, cmd.ExitUsage, "one word too many"},
 	}
@@ -225,7 +318,8 @@ func TestCompareStoredRuns(t *testing.T) {
 
 	worse := s.compare(t, "--contender", "slow")
 	require.Equal(t, cmd.ExitRegression, worse.code, worse.err)
-	assert.Contains(t, worse.out, fmt.Sprintf("baseline   5 runs of main, %s … %s\n", onDay(0), onDay(4)))
+	baseline := fmt.Sprintf("baseline 5 runs of main: run main-4, run main-3, run main-2, run main-1, run main-0; %s … %s ", onDay(0), onDay(4))
+	assert.Contains(t, strings.Join(strings.Fields(worse.out), " "), baseline)
 	assert.Regexp(t, `(?m)^  POST /orders\s+p\(95\) .* WORSE$`, worse.out)
 	assert.Contains(t, worse.out, "run slow, "+onDay(6)+", failed\n")
 
@@ -272,6 +366,17 @@ func TestCompareStoredRuns(t *testing.T) {
 		itself := s.compare(t, "--contender", "equal", "--baseline", "latest")
 		assert.Equal(t, cmd.ExitUsage, itself.code)
 		assert.Contains(t, itself.err, "is the contender itself")
+	})
+	t.Run("not there", func(t *testing.T) {
+		typo := s.compare(t, "--metric", "http_req_failled", "--format", "json")
+		assert.Equal(t, cmd.ExitUsage, typo.code)
+		assert.Contains(t, typo.err, "no run has it. Did you mean http_req_failed?")
+		folder := s.compare(t, "--baseline", "testdata")
+		assert.Equal(t, cmd.ExitError, folder.code)
+		assert.Contains(t, folder.err, "testdata is a folder: name the files in it")
+		s.record(t, synthetic{seed: 60, start: monday.AddDate(0, 0, -1)}, facts("k6es", "other", ""), runs.Outcome{})
+		named := s.compare(t, "--baseline", "k6es", "--format", "json") // which is a folder here too
+		assert.Equal(t, []string{"k6es"}, named.comparison(t).baseline())
 	})
 	t.Run("first of its branch", func(t *testing.T) {
 		first := s.compare(t, "--contender", "main-0")

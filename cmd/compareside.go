@@ -68,6 +68,9 @@ func (c *comparer) compare(ctx context.Context, settings compare.Settings) (*run
 	if comparison.Report, err = compare.Compare(earlier, contender.run, settings); err != nil {
 		return nil, err
 	}
+	if err := c.checkMetrics(contender, baseline, comparison.Report); err != nil {
+		return nil, err
+	}
 	comparison.Report.Warnings = append(c.warnings(contender, baseline, comparison.Report), comparison.Report.Warnings...)
 	comparison.Link, c.contender = c.link(comparison), contender.run
 	return comparison, nil
@@ -84,13 +87,13 @@ func (c *comparer) sides(ctx context.Context) (contender *side, baseline []*side
 	}
 	if contender.file == nil {
 		if err := c.find(ctx, contender, nil); err != nil {
-			return nil, nil, err
+			return nil, nil, contender.notFound(err)
 		}
 	}
 	for _, s := range baseline {
 		if s.file == nil {
 			if err := c.find(ctx, s, contender); err != nil {
-				return nil, nil, err
+				return nil, nil, s.notFound(err)
 			}
 		}
 	}
@@ -109,6 +112,15 @@ func isFile(ref string) bool {
 	}
 	info, err := os.Stat(ref)
 	return err == nil && !info.IsDir()
+}
+
+// notFound adds what to do where a folder was named.
+func (s *side) notFound(err error) error {
+	if info, none := os.Stat(s.ref); none != nil || !info.IsDir() {
+		return err
+	}
+	return fmt.Errorf("%s is a folder: name the files in it, each by an option of its own, such as %s. As a run: %w",
+		s.ref, filepath.Join(s.ref, "FILE"), err)
 }
 
 // fileExtensions are those that a run's name hardly has: such a reference is a file that is not there.

@@ -28,7 +28,7 @@ func (c *comparer) warnings(contender *side, baseline []*side, report compare.Re
 	if text, ok := c.rampUp(contender.run); ok {
 		all = append(all, text)
 	}
-	return append(all, c.unknownMetrics(report)...)
+	return append(all, c.idleMetrics(report)...)
 }
 
 // noBaseline says what was looked for.
@@ -79,13 +79,18 @@ func testOf(r runs.Compared) string {
 	return ""
 }
 
-// fullLoad is the share of a usual tenth's requests from which on a tenth of a run is no part of its ramp-up.
-const fullLoad = 0.8
+const (
+	// fullLoad is the share of a usual tenth's requests from which on a tenth of a run is no part of its
+	// ramp-up. Under a steady load a tenth may have two of the sections of which tenths are made, another three.
+	fullLoad = 0.6
+	// rampedRun is how long a run is at least of which a part may be left out: a tenth of it is a second.
+	rampedRun = compare.Sections * time.Second
+)
 
 // rampUp says so where the contender was asked clearly less at its beginning than later.
 func (c *comparer) rampUp(run compare.Run) (text string, found bool) {
 	trend, ok := run.Trends[compare.Key{Metric: "http_req_duration"}]
-	if !ok || !c.window.All() {
+	if !ok || !c.window.All() || run.Duration < rampedRun {
 		return "", false
 	}
 	var counts []int64
@@ -102,17 +107,4 @@ func (c *comparer) rampUp(run compare.Run) (text string, found bool) {
 	}
 	cut := (run.Duration*time.Duration(ramp)/compare.Sections + time.Second - 1).Truncate(time.Second)
 	return fmt.Sprintf("the first %s of the contender are a ramp-up, which blurs latencies; --window %s: leaves it out", cut, cut), true
-}
-
-// unknownMetrics are those of --metric that no run has.
-func (c *comparer) unknownMetrics(report compare.Report) []string {
-	var all []string
-	for _, metric := range c.options.metrics {
-		named := func(key compare.Key) bool { return key.String() == metric || key.Metric == metric }
-		if !slices.ContainsFunc(report.Rows, func(r compare.Row) bool { return named(r.Key) }) &&
-			!slices.ContainsFunc(report.NotJudged, func(u compare.Unjudged) bool { return named(u.Key) }) {
-			all = append(all, fmt.Sprintf("--metric %s is in none of the runs", metric))
-		}
-	}
-	return all
 }

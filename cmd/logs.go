@@ -46,7 +46,7 @@ func newLogs(env Env) *cobra.Command {
 	flags.StringVar(&o.output, "output", "table", "table, markdown, or json for programs")
 	flags.IntVar(&o.width, "width", 0, "columns of the table; 0: those of the terminal, or 80")
 	addServerFlags(flags)
-	addOptions(flags, logsOptions...)
+	addOptions(flags, append(slices.Clone(kibanaOptions), logsOptions...)...)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := o.check(); err != nil {
 			return err
@@ -209,7 +209,7 @@ func runLogs(d *runs.Document, worst *runs.Worst, found *logs.Findings, against 
 	s := d.K6.Summary
 	all := &report.RunLogs{
 		Run: report.RunFacts{
-			ID: d.K6.Run.ID, Name: runName(d, runs.ShortIDs([]*runs.Document{d})[0]), Test: d.K6.Test, Status: d.K6.Run.Status,
+			ID: d.K6.Run.ID, Name: runName(d, d.ShortID()), Test: d.K6.Test, Status: d.K6.Run.Status,
 			Requests: s.Requests, Failed: s.FailedRate, Latency: logs.Percentiles{P50: s.P50, P95: s.P95, P99: s.P99},
 		},
 		Against: against, Logs: found,

@@ -171,7 +171,7 @@ func (l look) logNotes(all *report.RunLogs) string {
 		name      string
 		colour    colour
 		sentences []string
-	}{{"note", yellow, all.Logs.Notes}, {"lacking", faint, all.Logs.Lacks}} {
+	}{{"note", yellow, all.Logs.Notes}, {"note", faint, all.Logs.Lacks}} {
 		for _, sentence := range of.sentences {
 			for i, line := range strings.Split(text.WrapSoft(oneLine(sentence), max(20, l.width-noteMargin-1)), "\n") {
 				name := of.name

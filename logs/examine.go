@@ -315,10 +315,10 @@ func lacks(shape Shape) []string {
 	say(!shape.Choice(Message).Found(), "no message: what lines said cannot be told")
 	say(shape.Choice(Message).Found() && !shape.mapping.isText(shape.Choice(Message).Show),
 		"no words can be looked for in messages: what servers say when they start or stop cannot be told")
-	say(without(Host), "no host that can be counted by: which servers logged cannot be told")
-	say(without(Service), "no service that can be counted by")
-	say(without(Route), "no route that can be counted by")
-	say(without(Status), "no status of responses that can be counted by")
+	say(without(Host), "no host that lines can be counted by: which servers logged cannot be told")
+	say(without(Service), "no service that lines can be counted by: which one logged more cannot be told")
+	say(without(Route), "no route that lines can be counted by: which requests failed cannot be told")
+	say(without(Status), "no status of responses that lines can be counted by: how many requests failed cannot be told")
 	say(without(Latency), "no latency: how long the service took cannot be told")
 	for i, text := range all {
 		all[i] = terminal.Line(text)

@@ -23,7 +23,7 @@ func Comparable(d *Document, all []*SeriesDocument) (compare.Run, error) {
 		Instances: len(parts), Closed: d.closedModel(),
 		Interrupted: d.K6.Run.Status == Interrupted || d.K6.Run.Status == Aborted, Partial: d.K6.Run.Partial,
 		Trends: map[compare.Key]compare.Trend{}, Rates: map[compare.Key]compare.Rate{}, Counters: map[compare.Key]float64{},
-		Untyped: map[string]bool{},
+		Uncompared: map[string]string{},
 	}
 	merged := map[compare.Key]*SeriesPart{}
 	types := map[string]string{}
@@ -69,19 +69,26 @@ func comparedKey(s *SeriesDocument) (key compare.Key, ok bool) {
 	return key, true
 }
 
-// enter puts a series into the map of its type. A gauge has nothing to be compared by.
+// enter puts a series into the map of its type.
 func enter(run *compare.Run, key compare.Key, typ string, part *SeriesPart) {
 	switch typ {
 	case ingest.Counter.String():
-		if !movesBytes(key.Metric) {
-			run.Counters[key] = part.Sum
+		if movesBytes(key.Metric) {
+			run.Uncompared[key.Metric] = "neither more nor less data is better"
+			return
 		}
+		run.Counters[key] = part.Sum
+	case ingest.Gauge.String():
+		run.Uncompared[key.Metric] = "a gauge is not compared"
 	case ingest.Unknown.String():
-		run.Untyped[key.Metric] = true
+		run.Uncompared[key.Metric] = "the metric's type is not known"
 	case ingest.Rate.String():
 		run.Rates[key] = compare.Rate{Hits: part.Passes, Total: part.Count}
 	case ingest.Trend.String():
 		if part.Tenths == nil || part.Sketch == nil {
+			if key.Scope == compare.WholeRun {
+				run.Uncompared[key.Metric] = "its distribution is not kept for tenths of the run"
+			}
 			return
 		}
 		trend := compare.Trend{Unit: unitOf(key.Metric), Whole: part.Sketch}

@@ -50,17 +50,9 @@ type comparison struct {
 // estimator takes an estimate from a run, or says why there is none.
 type estimator func(*Run) (e estimate, reason string)
 
-const (
-	noSeries = "no such series"
-	noType   = "the metric's type is not known"
-)
-
 // missing is why a run has no value for a key.
 func (r *Run) missing(key Key) string {
-	if r.Untyped[key.Metric] {
-		return noType
-	}
-	return noSeries
+	return cmp.Or(r.Uncompared[key.Metric], "no such series")
 }
 
 // trends compares every percentile of every trend.
@@ -112,7 +104,7 @@ func (c *comparison) throughput(key Key) {
 	rule := c.ratios(c.Delta, c.higher(key.Metric, true))
 	c.compare(Row{Key: key, Unit: PerSecond}, rule, func(r *Run) (estimate, string) {
 		n, ok := r.Counters[key]
-		if !ok && (key.Scope != WholeRun || r.Untyped[key.Metric]) {
+		if !ok && (key.Scope != WholeRun || r.Uncompared[key.Metric] != "") {
 			return estimate{}, r.missing(key)
 		}
 		return ofCount(n, r.Duration)

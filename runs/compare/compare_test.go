@@ -411,6 +411,29 @@ func TestNotJudged(t *testing.T) {
 	assert.Equal(t, 2, row(t, report, whole(duration)).Runs, "baseline runs that have no estimate are left out")
 }
 
+// TestBlindToResponseTimes: whatever the verdict is, it is none on latency then.
+func TestBlindToResponseTimes(t *testing.T) {
+	t.Parallel()
+	few := run(100, timing(whole(duration), 99, 400))
+	report := judged(t, baseline(), few)
+	unjudged, blind := report.Untimed()
+	assert.True(t, blind)
+	assert.Equal(t, compare.Unjudged{Key: whole(duration), Percentile: .5, Reason: "contender: too few samples: 99, it takes 100"}, unjudged)
+	assert.Equal(t, []string{"no response time was judged (http_req_duration p(50): contender: too few samples: 99, it takes 100): " +
+		"the verdict does not say whether answers became slower"}, report.Warnings)
+
+	delete(few.Trends, whole(duration))
+	nothing := few
+	for name, r := range map[string]compare.Report{
+		"enough for the median": judged(t, baseline(), run(100, timing(whole(duration), 100, 400))),
+		"no baseline":           judged(t, nil, run(100, timing(whole(duration), 99, 400))),
+		"none measured":         judged(t, []compare.Run{nothing}, nothing),
+	} {
+		_, blind = r.Untimed()
+		assert.False(t, blind, name)
+	}
+}
+
 func TestWarnings(t *testing.T) {
 	t.Parallel()
 	report := judged(t, baseline()[:2], run(100))
@@ -629,7 +652,7 @@ func TestMetricWithoutType(t *testing.T) {
 	t.Parallel()
 	key := compare.Key{Metric: "orders"}
 	counted := compare.Run{ID: "a", Duration: time.Minute, Counters: map[compare.Key]float64{key: 500}}
-	untyped := compare.Run{ID: "b", Duration: time.Minute, Untyped: map[string]bool{"orders": true}}
+	untyped := compare.Run{ID: "b", Duration: time.Minute, Uncompared: map[string]string{"orders": "the metric's type is not known"}}
 	for side, runs := range map[string][2]compare.Run{"contender": {counted, untyped}, "baseline": {untyped, counted}} {
 		report, err := compare.Compare([]compare.Run{runs[0]}, runs[1], compare.Defaults())
 		require.NoError(t, err)

@@ -75,6 +75,24 @@ type Report struct {
 	BaselineLoad, ContenderLoad Load
 }
 
+// responses are k6's own trends that say how long answers took.
+var responses = []string{"http_req_duration", "grpc_req_duration", "browser_http_req_duration", "ws_connecting"}
+
+// Untimed is what hindered a verdict on response times, by the percentile that takes the fewest samples. ok
+// is false when there is one, when none was measured, and when there is no baseline.
+func (r Report) Untimed() (u Unjudged, ok bool) {
+	if len(r.BaselineRuns) == 0 || slices.ContainsFunc(r.Rows, func(row Row) bool { return slices.Contains(responses, row.Key.Metric) && row.Percentile > 0 }) {
+		return u, false
+	}
+	for _, one := range r.NotJudged {
+		if one.Key.Scope == WholeRun && one.Percentile > 0 && slices.Contains(responses, one.Key.Metric) &&
+			(!ok || samplesFor(one.Percentile) < samplesFor(u.Percentile)) {
+			u, ok = one, true
+		}
+	}
+	return u, ok
+}
+
 // Regression says whether a pipeline should fail.
 func (r Report) Regression() bool { return r.Verdict == Worse }
 

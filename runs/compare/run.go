@@ -103,10 +103,10 @@ type Run struct {
 	Interrupted bool // the run did not reach its end
 	Partial     bool // data of some of its k6 processes is missing
 
-	Untyped  map[string]bool // metrics whose type nobody knows, as a CSV file leaves a script's own
-	Trends   map[Key]Trend
-	Rates    map[Key]Rate
-	Counters map[Key]float64 // the sum over the run
+	Trends     map[Key]Trend
+	Rates      map[Key]Rate
+	Counters   map[Key]float64   // the sum over the run
+	Uncompared map[string]string // metrics of the run that cannot be compared, and why not
 }
 
 // label is how messages call the run.

@@ -32,7 +32,7 @@ type Settings struct {
 	Q            float64 // false discovery rate over single requests
 	MaxBaseline  int     // the latest so many baseline runs are used
 
-	// Metrics bear on the overall verdict beside the whole run's. "http_req_waiting" is the metric in
+	// Metrics bear on the overall verdict beside the whole run's. "http_req_duration" is the metric in
 	// every scenario, "http_req_duration{name:GET /items}" the one series.
 	Metrics []string
 	// Directions overrides, by metric, which way is better. Otherwise trends and rates are better lower,

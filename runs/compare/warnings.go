@@ -13,6 +13,7 @@ const (
 
 // warn says what the reader must know. loaded is the number of baseline runs before the latest were taken.
 func (c *comparison) warn(loaded int) {
+	c.warnOfResponses()
 	c.warnOfBaseline(loaded)
 	c.warnOfIncomplete()
 	if len(c.baseline) == 0 {
@@ -25,6 +26,14 @@ func (c *comparison) warn(loaded int) {
 
 func (c *comparison) warning(format string, args ...any) {
 	c.report.Warnings = append(c.report.Warnings, fmt.Sprintf(format, args...))
+}
+
+// warnOfResponses is about a verdict that looks like one on latency, and is none.
+func (c *comparison) warnOfResponses() {
+	if u, found := c.report.Untimed(); found {
+		c.warning("no response time was judged (%s p(%.6g): %s): the verdict does not say whether answers became slower",
+			u.Key, 100*u.Percentile, u.Reason)
+	}
 }
 
 func (c *comparison) warnOfBaseline(loaded int) {

@@ -48,7 +48,7 @@ func runLogs() *report.RunLogs {
 				Line:  logs.Line{Time: moment(131), Class: logs.Errors, Level: "ERROR", Host: "web-1", Service: "shop", Message: "timeout after 5003 ms"},
 				Count: 212,
 			}}},
-			Lacks: []string{"no status of responses that can be counted by"},
+			Lacks: []string{"no status of responses that lines can be counted by: how many requests failed cannot be told"},
 			Notes: []string{"in the reference span another test was running: checkout #811"},
 		},
 	}

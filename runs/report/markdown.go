@@ -72,7 +72,7 @@ func sides(b *strings.Builder, c *runs.Comparison) {
 			strings.TrimSuffix(cells[1], " failed"), strings.TrimSuffix(cells[2], " dropped iterations"), cells[3])
 	}
 	if len(c.Baseline) > 0 {
-		side("baseline", cell(BaselineOf(c, time.UTC)+" UTC"), c.Report.BaselineLoad)
+		side("baseline", cell(baselineInFull(c, time.UTC)+" UTC"), c.Report.BaselineLoad)
 	}
 	contender := cell(about(c.Contender, time.UTC) + " UTC")
 	if url := c.Contender.PipelineURL; strings.HasPrefix(url, "https://") || strings.HasPrefix(url, "http://") {

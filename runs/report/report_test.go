@@ -238,6 +238,35 @@ func TestNothingJudged(t *testing.T) {
 	}
 }
 
+// TestBaselineNames: as many as fit, whatever they are called.
+func TestBaselineNames(t *testing.T) {
+	t.Parallel()
+	c := comparison(t)
+	start := c.Baseline[0].Start
+	for _, test := range []struct {
+		want     string
+		baseline []runs.Compared
+	}{
+		{"baseline none\n", nil},
+		{"baseline nightly, 2026", []runs.Compared{{Name: "nightly"}}},
+		{"baseline 2 runs: nightly, run 0190a…; 2026", []runs.Compared{{Name: "nightly"}, {ID: "0190a…", Name: start.Format(time.RFC3339)}}},
+		{"baseline 2 runs: tue/shop.json, shop.json; 2026", []runs.Compared{{File: "/k6/tue/shop.json"}, {File: "shop.json"}}},
+		{
+			"baseline 3 runs: " + strings.Repeat("é", 17) + "…" + strings.Repeat("é", 16) + ", short and 1 more; 2026",
+			[]runs.Compared{{Name: strings.Repeat("é", 300)}, {Name: "short"}, {Name: strings.Repeat("x", 300)}},
+		},
+	} {
+		for i := range test.baseline {
+			test.baseline[i].Start = start
+		}
+		c.Baseline = test.baseline
+		var b bytes.Buffer
+		require.NoError(t, report.Text(&b, c, report.Options{}))
+		lines := regexp.MustCompile(`\n? +`).ReplaceAllString(b.String(), " ")
+		assert.Contains(t, lines, test.want)
+	}
+}
+
 // TestJSONIsDocumented: docs/compare.md names every member.
 func TestJSONIsDocumented(t *testing.T) {
 	t.Parallel()

@@ -66,7 +66,7 @@ func (t *textWriter) beside(heading, text string) {
 // runs says what is compared with what, and under which load.
 func (t *textWriter) runs() {
 	r, contender := t.c.Report, t.c.Contender
-	t.beside("baseline", BaselineOf(t.c, t.Location))
+	t.beside("baseline", baselineInFull(t.c, t.Location))
 	if len(t.c.Baseline) > 0 {
 		t.beside("", strings.Join(load(r.BaselineLoad), " · "))
 	}

@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/dustin/go-humanize"
 
@@ -100,6 +102,9 @@ func Sentence(c *runs.Comparison) string {
 		compare.Worse: "WORSE", compare.Better: "better", compare.Same: "no difference that matters",
 		compare.Unsure: "unclear: repeat the run", compare.NotJudged: "not judged",
 	}[c.Report.Verdict]
+	if _, untimed := c.Report.Untimed(); untimed && c.Report.Verdict != compare.NotJudged {
+		text += ", response times not judged"
+	}
 	if crossed := thresholds(c.Contender); crossed != "" {
 		text += ", and " + crossed
 	}
@@ -155,24 +160,38 @@ func short(row compare.Row) string {
 	}
 }
 
-// about names a run and its time. A run that nobody named has the time for a name.
+// about names a run and its time.
 func about(run runs.Compared, location *time.Location) string {
-	at := stamp(run.Start, location)
+	return runName(run) + ", " + stamp(run.Start, location)
+}
+
+// runName is what people call a run. One that nobody named has the time for a name.
+func runName(run runs.Compared) string {
 	switch _, err := time.Parse(time.RFC3339, run.Name); {
 	case !run.Stored():
-		return printable(run.File) + ", " + at
+		return printable(run.File)
 	case err == nil || run.Name == "":
-		return "run " + printable(Shorten(run.ID, shortID)) + ", " + at
+		return "run " + printable(runs.ShortIDs([]string{run.ID})[0])
 	default:
-		return printable(run.Name) + ", " + at
+		return printable(run.Name)
 	}
 }
 
-// shortID is how much of an id is shown, in runes.
-const shortID = 12
-
 // BaselineOf names the baseline, times in the location: its run, or how many runs and of which branch.
 func BaselineOf(c *runs.Comparison, location *time.Location) string {
+	return baselineOf(c, ",", location)
+}
+
+// baselineInFull is BaselineOf with the names of runs, the latest first.
+func baselineInFull(c *runs.Comparison, location *time.Location) string {
+	if len(c.Baseline) < 2 {
+		return BaselineOf(c, location)
+	}
+	return baselineOf(c, ": "+runNames(c.Baseline)+";", location)
+}
+
+// baselineOf puts a text between how many runs there are and their time.
+func baselineOf(c *runs.Comparison, between string, location *time.Location) string {
 	switch n := len(c.Baseline); n {
 	case 0:
 		return "none"
@@ -183,8 +202,34 @@ func BaselineOf(c *runs.Comparison, location *time.Location) string {
 		if branch := c.Baseline[0].Branch; branch != "" && !slices.ContainsFunc(c.Baseline, func(r runs.Compared) bool { return r.Branch != branch }) {
 			text += " of " + printable(branch)
 		}
-		return fmt.Sprintf("%s, %s … %s", text, stamp(c.Baseline[n-1].Start, location), stamp(c.Baseline[0].Start, location))
+		return fmt.Sprintf("%s%s %s … %s", text, between, stamp(c.Baseline[n-1].Start, location), stamp(c.Baseline[0].Start, location))
 	}
+}
+
+const (
+	roomForNames = 69 // runes: an 80-column line beside its heading
+	longestName  = 34 // so that there is room for two
+)
+
+// runNames lists as many of the runs, of which there is one at least, as fit into a line.
+func runNames(all []runs.Compared) string {
+	text := shortName(all[0])
+	for i, run := range all[1:] {
+		next := text + ", " + shortName(run)
+		if utf8.RuneCountInString(next) > roomForNames {
+			return fmt.Sprintf("%s and %d more", text, len(all)-1-i)
+		}
+		text = next
+	}
+	return text
+}
+
+// shortName is without most of a file's path, which files of a baseline mostly share.
+func shortName(run runs.Compared) string {
+	if !run.Stored() {
+		run.File = filepath.Join(filepath.Base(filepath.Dir(run.File)), filepath.Base(run.File))
+	}
+	return Shorten(runName(run), longestName)
 }
 
 func stamp(t time.Time, location *time.Location) string {
