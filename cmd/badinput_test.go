@@ -173,7 +173,7 @@ var badInputs = []badInput{
 	{name: "CSV header in quotes that do not end", args: "upload --stdout DIR/f", files: map[string]string{"f": "metric_name,metric_value,\"timestamp\n"}, code: 1, told: "warning: DIR/f:1:1: not a k6 sample: a quoted cell does not end\nk6es: DIR/f holds no k6 sample"},
 	{name: "stdin, empty", args: "upload --stdout -", code: 1, told: "k6es: stdin is empty: there is no k6 sample in it"},
 	{name: "stdin, prose", args: "upload --stdout -", stdin: "Dear diary,", code: 1, told: `k6es: stdin is neither k6's JSON (k6 run --out json=FILE) nor its CSV (k6 run --out csv=FILE): it begins with "Dear diary,"`},
-	{name: "stdin, sequences beside samples", args: "upload --stdout -", stdin: sample + "\x1b[2Jbanner\n" + sample, code: 0, told: `\x1b[2Jbanner`},
+	{name: "stdin, sequences beside samples", args: "upload --stdout --test shop -", stdin: sample + "\x1b[2Jbanner\n" + sample, code: 0, told: `\x1b[2Jbanner`},
 
 	// Lines.
 	line("no JSON", "hello", "1: not a JSON object: 'h' stands where '{' should be"),

@@ -44,7 +44,11 @@ func (b *badLines) add(bad *ingest.BadLine, noSample bool) error {
 	if b.count <= shownBadLines {
 		b.env.warnf("%v", bad)
 	} else if b.count == shownBadLines+1 {
-		b.env.warnf("more lines of %s are no samples; they are counted and kept in %s", bad.File, b.rejects.Path)
+		kept := " and kept in " + b.rejects.Path
+		if noSample { // and if there will be none, they are not
+			kept = ""
+		}
+		b.env.warnf("more lines of %s are no samples; they are counted%s", bad.File, kept)
 	}
 	b.rejects.Line(bad)
 	return nil

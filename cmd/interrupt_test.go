@@ -27,6 +27,7 @@ type fakeServer struct {
 	came  map[string]chan struct{} // holds an element when a request came whose path ends so
 	mu    sync.Mutex
 	taken int           // documents
+	runs  []string      // what was stored of runs
 	hangs bool          // bulk requests are not answered
 	free  chan struct{} // closed when the test ends
 }
@@ -70,6 +71,12 @@ func (f *fakeServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, `{"errors":false,"items":[`+strings.TrimPrefix(items, ",")+`]}`)
 	case strings.Contains(r.URL.Path, "/_doc/") && r.Method == http.MethodGet:
 		w.WriteHeader(http.StatusNotFound)
+	case strings.Contains(r.URL.Path, "-runs/_doc/"):
+		body, _ := io.ReadAll(r.Body)
+		f.mu.Lock()
+		f.runs = append(f.runs, string(body))
+		f.mu.Unlock()
+		_, _ = io.WriteString(w, `{}`)
 	case r.Method == http.MethodGet:
 		w.WriteHeader(http.StatusForbidden) // who may not look at templates is trusted to have them
 	default:
@@ -87,7 +94,7 @@ type program struct {
 func startUpload(t *testing.T, server *fakeServer, file string) (p *program, stdin io.WriteCloser) {
 	t.Helper()
 	p = newProgram(t, "upload", "--url", server.URL, "--setup", "off", "--compression", "0", "--bulk-size", "1KiB", file)
-	p.Env = append(p.Env, "K6_ELASTICSEARCH_MEMORY=1KiB")
+	p.Env = append(p.Env, "K6_ELASTICSEARCH_MEMORY=1KiB", "K6_ELASTICSEARCH_TEST_NAME=points")
 	stdin, err := p.StdinPipe()
 	require.NoError(t, err)
 	p.start(t)

@@ -76,6 +76,9 @@ func (l *load) result(part runs.Part) *result {
 	if l.pipeline.URLsCapped() {
 		l.env.warnf("%s has more than %d URLs; url.full was left out (--max-urls)", r.File, l.config.MaxURLs)
 	}
+	for name := range l.options.types {
+		l.met[name] = l.met[name] || l.recorder.Has(name)
+	}
 	if untyped := l.untyped(); len(untyped) > 0 {
 		l.env.warnf("%s does not say what type of metric %s is: delete the run, and upload it with --metric-type %s=counter "+
 			"(or gauge, rate, trend)", r.File, firstOf(untyped), untyped[0])

@@ -42,7 +42,7 @@ func newUpload(env Env) *cobra.Command {
 			"and kept in FILE.rejects, and the rest goes on (exit code 4).",
 		Example: "  k6es upload nightly-*.json.gz\n" +
 			"  k6es upload --test checkout --label branch=main result.json\n" +
-			"  k6 run --out json=- script.js | k6es upload -",
+			"  k6 run --out json=- script.js | k6es upload --test checkout -",
 		Args: atLeast(1, "a file, or - for standard input"),
 	}
 	flags := cmd.Flags()
@@ -51,7 +51,7 @@ func newUpload(env Env) *cobra.Command {
 	flags.StringVar(&options.summary, "summary", "", "k6's end-of-test summary of the file's run: its verdicts on thresholds are taken over")
 	flags.StringToStringVar(&options.types, "metric-type", nil, "`type` of a custom metric in a CSV file, name=counter, gauge, rate or trend (repeatable)")
 	flags.Lookup("metric-type").DefValue = ""
-	config.AddFlags(flags, config.CLI)
+	addAllBut(flags, slices.Concat(kibanaOptions, alertOptions, []string{"flush-period", "spool-dir"})...)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return env.upload(cmd.Context(), flags, options, args)
 	}
@@ -89,6 +89,7 @@ type uploader struct {
 
 	verdicts []runs.Verdict // of --summary
 	notifier *notify.Notifier
+	met      map[string]bool // metrics of --metric-type that a file had
 }
 
 func readSummary(name string) ([]runs.Verdict, error) {
@@ -105,7 +106,7 @@ func readSummary(name string) ([]runs.Verdict, error) {
 }
 
 func (env Env) upload(ctx context.Context, flags *pflag.FlagSet, options uploadOptions, files []string) error {
-	if err := options.check(files); err != nil {
+	if err := errors.Join(options.check(files), env.checkTyped(files...)); err != nil {
 		return err
 	}
 	cfg, err := env.load(flags)
@@ -130,7 +131,7 @@ func (env Env) upload(ctx context.Context, flags *pflag.FlagSet, options uploadO
 	if err != nil {
 		return usageError("%w", err)
 	}
-	u := uploader{env: env, config: cfg, options: options, notifier: notifier}
+	u := uploader{env: env, config: cfg, options: options, notifier: notifier, met: map[string]bool{}}
 	if options.summary != "" {
 		if u.verdicts, err = readSummary(options.summary); err != nil {
 			return err
@@ -171,6 +172,9 @@ func (u *uploader) all(ctx context.Context, files []string) error {
 		if endsAll(ctx, err) {
 			break
 		}
+	}
+	if len(results) > 0 {
+		u.warnOfTypes()
 	}
 	if u.options.output == "json" {
 		if err := writeJSON(u.env.Out, results); err != nil {
@@ -257,8 +261,9 @@ type load struct {
 
 	sample   ingest.Sample // the next one
 	run      ingest.Run
-	taken    string // the run id that was another's
-	known    uint64 // samples that an earlier upload of the file found, which may have grown since
+	taken    string         // the run id that was another's
+	earlier  *runs.Part     // what an earlier upload of the file said, which may have grown since; nil if there was none
+	given    []runs.Verdict // by k6
 	writer   *ingest.Writer
 	printer  *printer
 	sink     counted // writer or printer
@@ -314,15 +319,23 @@ func (l *load) start(ctx context.Context) error {
 	if err := l.claim(ctx); err != nil {
 		return err
 	}
+	if err := l.meet(ctx); err != nil {
+		return fmt.Errorf("%s: %w", displayName(l.source.Name), err)
+	}
 	l.open()
 	return nil
 }
 
-// first reads up to the first sample; a file without any is an error.
+// first reads up to the first sample; a file without any is an error, and leaves no rejects: none of it is k6's.
 func (l *load) first() error {
 	if l.next() {
 		return nil
 	}
+	return errors.Join(l.withoutSamples(), l.rejects.Discard())
+}
+
+// withoutSamples is the error for a file that has come to its end without a sample.
+func (l *load) withoutSamples() error {
 	var hopeless *notSamplesError
 	if errors.As(l.ended, &hopeless) {
 		return l.ended
@@ -347,9 +360,9 @@ func (l *load) open() {
 		l.writer = ingest.NewWriter(l.client, options)
 		l.sink.Sink = l.writer
 	}
-	l.recorder = runs.NewRecorder(l.runFacts(), l.run.Instance, l.summaryThresholds())
+	l.recorder = runs.NewRecorder(l.runFacts(), l.run.Instance, l.givenThresholds())
 	documents := l.config.Documents()
-	documents.Known = l.known
+	documents.Known = l.known()
 	l.pipeline = ingest.NewPipeline(l.run, l.registry, documents, &l.sink)
 }
 
@@ -361,10 +374,10 @@ func (l *load) runFacts() runs.Facts {
 	}
 }
 
-// summaryThresholds are the thresholds that the summary names, those on sub-metrics among them.
-func (l *load) summaryThresholds() []runs.ThresholdSource {
+// givenThresholds are the thresholds that k6 judged, those on sub-metrics among them.
+func (l *load) givenThresholds() []runs.ThresholdSource {
 	var sources []runs.ThresholdSource
-	for _, v := range l.verdicts {
+	for _, v := range l.given {
 		sources = append(sources, runs.ThresholdSource{Metric: v.Metric, Expression: v.Expression})
 	}
 	return sources
@@ -394,12 +407,16 @@ func (l *load) claim(ctx context.Context) error {
 			return fmt.Errorf("%s: %w", displayName(l.source.Name), err)
 		}
 		l.run, l.taken = claimed.Run, claimed.Taken
-		if l.known, err = l.store().Known(ctx, l.run); err != nil {
+		if l.earlier, err = l.store().Earlier(ctx, l.run); err != nil {
 			return fmt.Errorf("%s: %w", displayName(l.source.Name), err)
 		}
 	}
 	if l.run.Test == "" {
 		l.run.Test = runs.TestOfFile(l.source.Name)
+		if l.source.Name == "-" {
+			l.env.warnf("k6's output does not name its script, so this run is one of test %q, like any other from standard input, "+
+				"and compared with those. Name it: --test NAME, or K6_ELASTICSEARCH_TEST_NAME", l.run.Test)
+		}
 	}
 	if l.run.Name == "" {
 		l.run.Name = cmp.Or(l.origin().RunName(), runs.NameAt(time.Unix(0, l.sample.Time)))
@@ -461,16 +478,22 @@ func (l *load) pump(ctx context.Context) {
 func (l *load) finish(ctx, late context.Context) (*result, error) {
 	closed := l.close(late)
 	kept := l.rejects.Close()
-	snapshot, err := l.snapshot()
+	snapshot, err := l.snapshot(ctx)
 	if err != nil {
 		return nil, err
 	}
 	r := l.result(snapshot.Part())
 	switch {
 	case ctx.Err() != nil:
+		if closed == nil {
+			l.recordInterrupted(snapshot)
+		}
 		return r, l.interrupted()
 	case closed != nil:
 		return r, &CodedError{ExitUndelivered, &serverError{l.stopped(closed)}}
+	}
+	if l.known() > l.pipeline.Samples() {
+		return nil, l.shorter()
 	}
 	if err := l.record(late, snapshot); err != nil {
 		return r, &CodedError{ExitUndelivered, l.stopped(err)}
@@ -484,13 +507,15 @@ func (l *load) finish(ctx, late context.Context) (*result, error) {
 
 // snapshot is what the run comes to. Thresholds that the file names are evaluated here, unless a summary
 // has k6's own verdicts.
-func (l *load) snapshot() (*runs.Snapshot, error) {
+func (l *load) snapshot(ctx context.Context) (*runs.Snapshot, error) {
 	l.recorder.FileThresholds(l.registry)
 	outcome := runs.Outcome{
-		Status: runs.Passed, Verdicts: l.verdicts, Evaluate: true,
+		Status: runs.Passed, Verdicts: l.given, Evaluate: true, Content: l.source.Content(),
 		Documents: int64(l.pipeline.Documents()), Stats: l.stats(), BadLines: l.bad.count, //nolint:gosec // a count
 	}
-	if damage := ingest.Damage(l.ended); damage != nil {
+	if ctx.Err() != nil {
+		outcome.Status, outcome.Reason = runs.Interrupted, "its upload was interrupted"
+	} else if damage := ingest.Damage(l.ended); damage != nil && !l.whole(outcome.Content) {
 		outcome.Status, outcome.Reason = runs.Interrupted, "the file is damaged: "+damage.Error()
 	} else if l.bad.torn {
 		outcome.Status, outcome.Reason = runs.Interrupted, "the file's last line is cut off"
@@ -509,9 +534,22 @@ func (l *load) record(ctx context.Context, snapshot *runs.Snapshot) error {
 	return nil
 }
 
+// recordInterrupted stores what an interrupted upload knows of the run, unless an earlier one knew more: so
+// that it can be found. The next upload makes it right.
+func (l *load) recordInterrupted(snapshot *runs.Snapshot) {
+	if l.pipeline.Samples() <= l.known() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	if err := l.record(ctx, snapshot); err != nil {
+		l.env.warnf("%s: %v", displayName(l.source.Name), err)
+	}
+}
+
 // notify tells of the run, unless an earlier upload of the same file did.
 func (l *load) notify(ctx context.Context, snapshot *runs.Snapshot, dashboard string) {
-	if l.client == nil || l.known >= l.pipeline.Samples() && len(l.verdicts) == 0 {
+	if l.client == nil || l.told(snapshot.Part()) && len(l.verdicts) == 0 {
 		return
 	}
 	l.env.tellDeliveries(l.notifier.Run(ctx, l.store(), snapshot, dashboard))
@@ -545,7 +583,7 @@ func (l *load) stopped(why error) error {
 	if l.printer != nil {
 		return fmt.Errorf("%s: %w", displayName(l.source.Name), why)
 	}
-	return fmt.Errorf("%s: %w. Run the same command again, and it goes on where it stopped", displayName(l.source.Name), why)
+	return fmt.Errorf("%s: %w. %s", displayName(l.source.Name), why, goOn(why))
 }
 
 // lacking lists what of the file is not in the index.

@@ -136,6 +136,9 @@ func endsOpen(line []byte, open bool) bool {
 
 func (r *CSVReader) bad(first int64, err error) error {
 	bad := &BadLine{File: r.name, Line: first, Byte: 1, Reason: err.Error(), Text: r.record, Torn: r.lines.torn}
+	if bad.Torn {
+		r.lines.leaveOut()
+	}
 	var at *scanError
 	if errors.As(err, &at) {
 		bad.Byte = at.at + 1

@@ -87,6 +87,9 @@ func (r *JSONReader) Read(s *Sample) error {
 
 func (r *JSONReader) bad(line []byte, err error) error {
 	bad := &BadLine{File: r.name, Line: r.lines.number, Byte: 1, Reason: err.Error(), Text: line, Torn: r.lines.torn}
+	if bad.Torn {
+		r.lines.leaveOut()
+	}
 	var at *scanError
 	if errors.As(err, &at) {
 		bad.Byte = at.at + 1

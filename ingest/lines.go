@@ -21,6 +21,9 @@ type lines struct {
 	err        error // what the stream ended with, io.EOF or worse
 	number     int64 // of the last line, from 1
 	torn       bool  // the last line had no newline
+
+	taken  Content // the lines that were taken,
+	summed int     // up to here in buf
 }
 
 func newLines(r io.Reader) *lines { return &lines{r: r, buf: make([]byte, 256<<10)} }
@@ -69,19 +72,21 @@ func (l *lines) last() ([]byte, error) {
 		return nil, l.err
 	}
 	l.torn = true
+	l.add()
 	return l.take(l.end, l.end)
 }
 
 // fill reads more. It returns by how much it moved what was there.
 func (l *lines) fill() (moved int) {
 	if l.end == len(l.buf) {
+		l.add()
 		moved = l.start
 		to := l.buf
 		if l.end-l.start > len(l.buf)/2 {
 			to = make([]byte, 2*len(l.buf))
 		}
 		l.end = copy(to, l.buf[l.start:l.end])
-		l.buf, l.start = to, 0
+		l.buf, l.start, l.summed = to, 0, 0
 	}
 	for range 100 {
 		n, err := l.r.Read(l.buf[l.end:])
@@ -99,7 +104,9 @@ func (l *lines) fill() (moved int) {
 func (l *lines) skip() error {
 	l.number++
 	for {
-		l.start, l.end = 0, 0
+		l.start = l.end
+		l.add()
+		l.start, l.end, l.summed = 0, 0, 0
 		l.fill()
 		if i := bytes.IndexByte(l.buf[:l.end], '\n'); i >= 0 {
 			l.start = i + 1

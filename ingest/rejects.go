@@ -3,6 +3,7 @@ package ingest
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -96,6 +97,21 @@ func (r *Rejects) Count() int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.count
+}
+
+// Discard closes the file and removes it, with what is in it: it was of nobody's, such as a file that has nothing of k6's.
+func (r *Rejects) Discard() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.file == nil {
+		return nil
+	}
+	err := errors.Join(r.file.Close(), os.Remove(r.Path))
+	r.file = nil
+	if err != nil {
+		return fmt.Errorf("remove the rejects of what is not k6's: %w", err)
+	}
+	return nil
 }
 
 // Close closes the file, and returns what went wrong with it.

@@ -45,6 +45,8 @@ type Source struct {
 	consumed atomic.Int64
 	content  io.Reader
 	closers  []func()
+	regular  bool   // it can be opened once more
+	lines    *lines // of the reader of samples
 }
 
 // SampleReader reads samples one by one: JSONReader or CSVReader.
@@ -81,7 +83,7 @@ func (s *Source) openFile() error {
 	}
 	s.file = file
 	if info.Mode().IsRegular() {
-		s.Size = info.Size()
+		s.Size, s.regular = info.Size(), true
 	}
 	return nil
 }
@@ -116,9 +118,13 @@ func (s *Source) Close() error {
 // Samples returns a reader of the samples; it can be asked for once.
 func (s *Source) Samples(registry *Registry) SampleReader {
 	if s.Format == FormatCSV {
-		return NewCSVReader(s.content, s.label(), registry)
+		reader := NewCSVReader(s.content, s.label(), registry)
+		s.lines = reader.lines
+		return reader
 	}
-	return NewJSONReader(s.content, s.label(), registry)
+	reader := NewJSONReader(s.content, s.label(), registry)
+	s.lines = reader.lines
+	return reader
 }
 
 // label is how messages call the file.

@@ -65,6 +65,27 @@ func (e *RenamedError) Error() string {
 		e.RunID, e.What, e.Was, e.Wanted, e.RunID)
 }
 
+// ShorterError is a file that begins like one that is there already, and ends earlier.
+type ShorterError struct {
+	RunID    string
+	Has, Was string // how much
+}
+
+// Error says so, and the ways out.
+func (e *ShorterError) Error() string {
+	return fmt.Sprintf("run %s begins like this file and is there already, with more: %s, and this file has %s. Nothing was written: "+
+		"a shorter copy has nothing to add. If it is another file, `--run-id NEW` makes it a run of its own", e.RunID, e.Was, e.Has)
+}
+
+// OtherError is a file that begins like one that is there already, and goes on otherwise.
+type OtherError struct{ RunID string }
+
+// Error says so, and the ways out.
+func (e *OtherError) Error() string {
+	return fmt.Sprintf("run %[1]s begins like this file and is there already, but this file goes on otherwise. Nothing was written: "+
+		"`--run-id NEW` makes it a run of its own, and `k6es runs delete %[1]s` makes room for it", e.RunID)
+}
+
 // Claimer looks up what the server has.
 type Claimer struct {
 	Client Client

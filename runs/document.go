@@ -257,15 +257,15 @@ func encodeParts(parts []Part) (json.RawMessage, error) {
 	return json.Marshal(text)
 }
 
-// Known is how many samples an instance had when it ended; 0 if it is not part of the run, or goes on.
-func (d *Document) Known(instance uint64) (uint64, error) {
+// ended is the part of an instance that ended; nil if it is not part of the run, or goes on.
+func (d *Document) ended(instance uint64) (*Part, error) {
 	parts, err := d.parts()
 	for _, p := range parts {
 		if p.Instance == fmt.Sprintf("%016x", instance) && p.Status != Running {
-			return uint64(p.Samples), err //nolint:gosec // a count
+			return &p, err
 		}
 	}
-	return 0, err
+	return nil, err
 }
 
 func (d *Document) parts() ([]Part, error) {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/k6es/k6es/ingest"
 	"github.com/k6es/k6es/runs/series"
 )
 
@@ -56,6 +57,8 @@ type Part struct {
 	BadLines    int64     `json:"bad_lines,omitempty"`
 	Thresholds  []Verdict `json:"thresholds,omitempty"`
 
+	Content ingest.Content `json:"content,omitzero"` // of a file: what was read of it
+
 	Requests   float64       `json:"requests"`
 	Failures   float64       `json:"failures"`  // requests that k6 called failed
 	Judged     float64       `json:"judged"`    // requests that k6 called failed or not
@@ -77,13 +80,21 @@ type merged struct {
 	partial   bool // a part ended by itself before it could tell all
 }
 
+// silent says whether the part's k6 does not go on, though it said so.
+func (p Part) silent(now time.Time) bool { return p.Status == Running && now.Sub(p.Heartbeat) > stale }
+
+// lost says since when a silent k6 is.
+func (p Part) lost() string {
+	return "its heartbeat stopped at " + p.Heartbeat.UTC().Format(time.RFC3339)
+}
+
 // merge adds parts up, as of a moment: a part that says it is running but has been silent for too long
 // is interrupted.
 func merge(parts []Part, now time.Time) (merged, error) {
 	var m merged
 	for i, p := range parts {
-		if p.Status == Running && now.Sub(p.Heartbeat) > stale {
-			p.Status, p.Reason = Interrupted, "its heartbeat stopped at "+p.Heartbeat.UTC().Format(time.RFC3339)
+		if p.silent(now) {
+			p.Status, p.Reason = Interrupted, p.lost()
 			m.partial = true
 		}
 		if i == 0 || p.Start.Before(m.Start) {
@@ -126,6 +137,21 @@ func (m *merged) sum(p Part) {
 	m.Slowest = max(m.Slowest, p.Slowest)
 }
 
+// Given are the verdicts that k6 gave: those that are given now, and those of the part on other thresholds.
+func (p Part) Given(now []Verdict) []Verdict {
+	given := slices.Clone(now)
+	for _, v := range p.Thresholds {
+		if v.By == "k6" && !slices.ContainsFunc(now, v.sameThreshold) {
+			given = append(given, v)
+		}
+	}
+	return given
+}
+
+func (v Verdict) sameThreshold(o Verdict) bool {
+	return o.Metric == v.Metric && o.Expression == v.Expression
+}
+
 // weight says which of several verdicts on a threshold counts.
 func (v Verdict) weight() int {
 	switch {
@@ -144,7 +170,7 @@ func (v Verdict) weight() int {
 // without a value.
 func mergeVerdicts(into, more []Verdict) []Verdict {
 	for _, v := range more {
-		i := slices.IndexFunc(into, func(o Verdict) bool { return o.Metric == v.Metric && o.Expression == v.Expression })
+		i := slices.IndexFunc(into, v.sameThreshold)
 		switch {
 		case i < 0:
 			into = append(into, v)

@@ -58,6 +58,11 @@ func (r *Recorder) FileThresholds(registry *ingest.Registry) {
 // Add counts a sample, whose value must be finite.
 func (r *Recorder) Add(s *ingest.Sample) { r.collector.Add(s) }
 
+// Has says whether samples of the metric came.
+func (r *Recorder) Has(metric string) bool {
+	return r.collector.Find(metric, series.Key{Scope: series.WholeRun}) != nil
+}
+
 // Merged is how many series were too small to be kept apart.
 func (r *Recorder) Merged() int64 { return r.collector.Merged() }
 
@@ -70,6 +75,7 @@ type Outcome struct {
 	Documents int64
 	Stats     ingest.Stats
 	BadLines  int64
+	Content   ingest.Content // of a file
 }
 
 // Snapshot is what a recorder knew at a moment, ready to be stored.
@@ -145,7 +151,7 @@ func (r *Recorder) part(o Outcome, start, end, now time.Time) (Part, error) {
 	p := Part{
 		Instance: r.instance, Status: o.Status, Reason: o.Reason, Start: start, End: end, Heartbeat: now.UTC(),
 		Documents: o.Documents, Rejected: o.Stats.Rejected, Undelivered: o.Stats.Undelivered + o.Stats.Spooled, BadLines: o.BadLines,
-		Samples: r.collector.Samples(),
+		Samples: r.collector.Samples(), Content: o.Content,
 	}
 	whole := series.Key{Scope: series.WholeRun}
 	find := func(metric string) *series.Series {

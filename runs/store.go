@@ -194,17 +194,30 @@ func (s *Store) Ended(ctx context.Context, id string) (*Document, error) {
 	return d, nil
 }
 
-// Known is how many samples of a file an earlier upload found; 0 if there was none, or if the user may
-// not look.
-func (s *Store) Known(ctx context.Context, run ingest.Run) (uint64, error) {
+// Earlier is what an earlier upload of a file had to say of the run; nil if there was none, or if the user
+// may not look.
+func (s *Store) Earlier(ctx context.Context, run ingest.Run) (*Part, error) {
 	d, _, err := s.load(ctx, run.ID)
 	if elastic.IsStatus(err, http.StatusForbidden) {
-		return 0, nil
+		return nil, nil //nolint:nilnil // who may not look is believed
 	}
 	if err != nil || d == nil {
-		return 0, err
+		return nil, err
 	}
-	return d.Known(run.Instance)
+	return d.ended(run.Instance)
+}
+
+// MetricTypes are the types that the metrics of a run have, by name. It is empty where the user may not look.
+func (s *Store) MetricTypes(ctx context.Context, runID string) (map[string]ingest.MetricType, error) {
+	stored, err := s.LoadSeries(ctx, runID, SeriesFilter{Scopes: []series.Scope{series.WholeRun}})
+	if err != nil && !elastic.IsStatus(err, http.StatusForbidden) {
+		return nil, err
+	}
+	types := map[string]ingest.MetricType{}
+	for _, d := range stored {
+		types[d.K6.Metric.Name], _ = ingest.ParseMetricType(d.K6.Metric.Type)
+	}
+	return types, nil
 }
 
 // seriesBatch is how many series are written or read in one request.

@@ -137,7 +137,7 @@ func (r *Recorder) verdicts(o Outcome, duration time.Duration) []Verdict {
 		if ok {
 			v.Value = &value
 		}
-		given := slices.IndexFunc(o.Verdicts, func(k Verdict) bool { return k.Metric == t.Metric && k.Expression == t.Expression })
+		given := slices.IndexFunc(o.Verdicts, v.sameThreshold)
 		switch {
 		case given >= 0:
 			v.Crossed, v.Evaluated, v.By = o.Verdicts[given].Crossed, o.Verdicts[given].Evaluated, o.Verdicts[given].By
