@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"golang.org/x/term"
@@ -34,6 +35,20 @@ func OSEnv() Env {
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Vars: vars, Files: config.DefaultFiles(), Name: "k6es",
 		Terminal: term.IsTerminal(int(os.Stderr.Fd())) && vars["TERM"] != "dumb",
 	}
+}
+
+// typed tells whether a person types what is read.
+func (env Env) typed() bool {
+	in, isFile := env.In.(*os.File)
+	return isFile && term.IsTerminal(int(in.Fd()))
+}
+
+// checkTyped refuses to wait for samples that nobody will type, where standard input is one of the files.
+func (env Env) checkTyped(files ...string) error {
+	if slices.Contains(files, "-") && env.typed() {
+		return usageError("standard input (-) is a terminal. Give it what k6 writes: k6 run --out json=- script.js | %s …", env.Name)
+	}
+	return nil
 }
 
 // Interruptible returns a context that ends at the first SIGINT or SIGTERM; the second one kills as

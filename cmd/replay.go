@@ -38,7 +38,7 @@ func newReplay(env Env) *cobra.Command {
 			"is an id, a run name, or the beginning of an id; without one all is sent.\n\n" +
 			"It may be interrupted and run again: nothing is there twice, and nothing is\n" +
 			"forgotten before the server has it. What a live run is using is left to that.",
-		Example: "  k6es replay --list\n  k6es replay\n  k6es replay 0193a1b2",
+		Example: "  k6es replay --list\n  k6es replay\n  k6es replay 0193a1b2-7c3e",
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&o.list, "list", false, "only show what is there; no server is asked")
@@ -377,9 +377,17 @@ func (r *replayer) judge(result *replayed, sent, recorded, closed error) error {
 	}
 	err := fmt.Errorf("run %s: %s", result.RunID, strings.Join(lacking, "; "))
 	if result.Left > 0 {
-		err = &serverError{fmt.Errorf("%w. Run the same command again, and it goes on where it stopped", err)}
+		err = &serverError{fmt.Errorf("%w. %s", err, goOn(sent))}
 	}
 	return &CodedError{ExitUndelivered, err}
+}
+
+// goOn says how what an error stopped goes on.
+func goOn(stopped error) string {
+	if stopped != nil && !ingest.Passing(stopped) {
+		return "Once that is mended, run the same command again: it goes on where it stopped"
+	}
+	return "Run the same command again, and it goes on where it stopped"
 }
 
 func areStill(n int64) string {
@@ -458,17 +466,24 @@ func (env Env) listSpool(entries []spool.Entry, o replayOptions, root string) er
 
 // spool makes the table of what is in the spool.
 func (l look) spool(entries []spool.Entry) string {
+	ids := make([]string, len(entries))
+	for i, e := range entries {
+		ids[i] = e.RunID
+	}
+	if l.screen { // elsewhere a program may read them
+		ids = runs.ShortIDs(ids)
+	}
 	t := table{look: l, columns: []column{
-		{head: "SINCE"}, {head: "TEST", least: 8}, {head: "RUN", least: 12}, {head: "DOCUMENTS", right: true},
+		{head: "SINCE"}, {head: "TEST", least: 8}, {head: "RUN"}, {head: "DOCUMENTS", right: true},
 		{head: "SIZE", right: true}, {head: "STATE", least: 8}, {head: "NAME", extra: true},
 	}}
-	for _, e := range entries {
+	for i, e := range entries {
 		since := ""
 		if !e.Oldest.IsZero() {
 			since = l.when(e.Oldest)
 		}
 		t.rows = append(t.rows, []cell{
-			{text: since}, {text: e.Test}, {text: e.RunID}, {text: humanize.Comma(e.Documents)},
+			{text: since}, {text: e.Test}, {text: ids[i]}, {text: humanize.Comma(e.Documents)},
 			{text: humanize.IBytes(uint64(e.Bytes))}, stateOf(e), {text: e.Name},
 		})
 	}

@@ -56,11 +56,25 @@ func addServerFlags(flags *pflag.FlagSet) {
 			break
 		}
 	}
-	addOptions(flags, append(names, kibanaOptions...)...)
+	addOptions(flags, append(names, linkOptions...)...)
 }
 
-// kibanaOptions are the options that lead to the dashboards.
-var kibanaOptions = []string{"kibana-url", "kibana-user", "kibana-password", "kibana-space", "kibana-tenant"}
+// linkOptions are the options that links to dashboards are made of.
+var linkOptions = []string{"kibana-url", "kibana-space", "kibana-tenant"}
+
+// kibanaOptions are the options by which one logs in to Kibana.
+var kibanaOptions = []string{"kibana-user", "kibana-password"}
+
+// addAllBut adds the flags of all options of the table that a command has, but for some.
+func addAllBut(flags *pflag.FlagSet, but ...string) {
+	var names []string
+	for _, option := range config.Options() {
+		if !slices.Contains(but, option.Name) {
+			names = append(names, option.Name)
+		}
+	}
+	addOptions(flags, names...)
+}
 
 // addOptions adds the flags of some options of the table.
 func addOptions(flags *pflag.FlagSet, names ...string) {
@@ -135,6 +149,7 @@ func oneRun(cmd *cobra.Command, args []string) error {
 // look is how output appears.
 type look struct {
 	width  int  // columns
+	screen bool // somebody looks at it on a terminal
 	colour bool // and other things that only a terminal understands
 	now    time.Time
 	zone   *time.Location
@@ -147,7 +162,8 @@ const plainWidth = 80
 func (r runsCommand) look(width int) look {
 	l := look{width: width, now: r.now(), zone: r.zone}
 	file, isFile := r.env.Out.(*os.File)
-	if isFile && term.IsTerminal(int(file.Fd())) && r.env.Vars["TERM"] != "dumb" {
+	l.screen = isFile && term.IsTerminal(int(file.Fd()))
+	if l.screen && r.env.Vars["TERM"] != "dumb" {
 		l.colour = r.env.Vars["NO_COLOR"] == ""
 		if columns, _, err := term.GetSize(int(file.Fd())); err == nil && l.width <= 0 && r.env.Vars["COLUMNS"] == "" {
 			l.width = columns
@@ -184,20 +200,33 @@ func (o *outputFlags) check() error {
 }
 
 // ask has the user confirm on a terminal; without one only --yes will do.
-func (r runsCommand) ask(question string, yes bool) error {
+func (r runsCommand) ask(ctx context.Context, question string, yes bool) error {
 	if yes {
 		return nil
 	}
-	in, isFile := r.env.In.(*os.File)
-	if !r.env.Terminal || !isFile || !term.IsTerminal(int(in.Fd())) {
+	if !r.env.Terminal || !r.env.typed() {
 		return usageError("%s Say --yes: there is no terminal to ask on", question)
 	}
 	fmt.Fprintf(r.env.Err, "%s [y/N] ", question)
-	answer, _ := bufio.NewReader(r.env.In).ReadString('\n')
-	switch strings.ToLower(strings.TrimSpace(answer)) {
-	case "y", "yes":
-		return nil
-	default:
+	return r.answer(ctx)
+}
+
+// answer waits for the user's yes. Reading what is typed cannot be broken off: an interrupt leaves it behind, for the
+// command is at its end.
+func (r runsCommand) answer(ctx context.Context) error {
+	typed := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(r.env.In).ReadString('\n')
+		typed <- line
+	}()
+	select {
+	case <-ctx.Done():
+		fmt.Fprintln(r.env.Err)
+		return errors.New("interrupted: nothing was deleted")
+	case line := <-typed:
+		if word := strings.ToLower(strings.TrimSpace(line)); word == "y" || word == "yes" {
+			return nil
+		}
 		return errors.New("nothing was deleted")
 	}
 }

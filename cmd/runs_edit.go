@@ -13,29 +13,36 @@ import (
 
 // newPin and newUnpin make the commands that make a run the baseline, to be kept, and undo it.
 func (r runsCommand) newPin() *cobra.Command {
-	return r.newEdit("pin RUN", "Pin a run: it is the baseline of comparisons, and its samples are kept", func(f *runs.Facts) {
-		f.Pinned = true
-	})
+	return r.newPinning("pin RUN", "Pin a run: it is the baseline of comparisons, and its samples are kept", true, "pinned", "was pinned already:")
 }
 
 func (r runsCommand) newUnpin() *cobra.Command {
-	return r.newEdit("unpin RUN", "Undo pin", func(f *runs.Facts) { f.Pinned = false })
+	return r.newPinning("unpin RUN", "Undo pin", false, "unpinned", "was not pinned:")
 }
 
-func (r runsCommand) newEdit(use, short string, change func(*runs.Facts)) *cobra.Command {
+func (r runsCommand) newPinning(use, short string, pinned bool, done, already string) *cobra.Command {
 	cmd := &cobra.Command{Use: use, Short: short, Args: oneRun}
 	addServerFlags(cmd.Flags())
-	cmd.RunE = func(cmd *cobra.Command, args []string) error { return r.edit(cmd, args[0], cmd.Name()+"ned", change) }
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return r.edit(cmd, args[0], func(f *runs.Facts) string {
+			if f.Pinned == pinned {
+				return already
+			}
+			f.Pinned = pinned
+			return done
+		})
+	}
 	return cmd
 }
 
-// edit changes what people say of a run.
-func (r runsCommand) edit(cmd *cobra.Command, ref, done string, change func(*runs.Facts)) error {
+// edit changes what people say of a run; change returns what is told that it did.
+func (r runsCommand) edit(cmd *cobra.Command, ref string, change func(*runs.Facts) string) error {
 	store, d, err := r.find(cmd, ref)
 	if err != nil {
 		return err
 	}
-	if err := store.Update(cmd.Context(), d.K6.Run.ID, change); err != nil {
+	var done string
+	if err := store.Update(cmd.Context(), d.K6.Run.ID, func(f *runs.Facts) { done = change(f) }); err != nil {
 		return err
 	}
 	fmt.Fprintf(r.env.Out, "%s %s\n", done, d.Label())
@@ -63,7 +70,10 @@ func (r runsCommand) newNote() *cobra.Command {
 		if note == "" {
 			done = "took the note off"
 		}
-		return r.edit(cmd, args[0], done, func(f *runs.Facts) { f.Note = note })
+		return r.edit(cmd, args[0], func(f *runs.Facts) string {
+			f.Note = note
+			return done
+		})
 	}
 	return cmd
 }
@@ -85,7 +95,7 @@ func (r runsCommand) newLabel() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return r.edit(cmd, args[0], "labelled", func(f *runs.Facts) {
+		return r.edit(cmd, args[0], func(f *runs.Facts) string {
 			all := maps.Clone(f.Labels)
 			if all == nil {
 				all = map[string]string{}
@@ -93,6 +103,7 @@ func (r runsCommand) newLabel() *cobra.Command {
 			maps.Copy(all, labels)
 			maps.DeleteFunc(all, func(_, value string) bool { return value == "" })
 			f.Labels = all
+			return "labelled"
 		})
 	}
 	return cmd
@@ -120,7 +131,7 @@ func (r runsCommand) newDelete() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "delete RUN",
 		Short:   "Delete a run with all its documents; asks first",
-		Example: "  k6es runs delete 0193a1b2\n  k6es runs delete 0193a1b2 --yes",
+		Example: "  k6es runs delete 0193a1b2-7c3e\n  k6es runs delete 0193a1b2-7c3e --yes",
 		Args:    oneRun,
 	}
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
@@ -151,7 +162,7 @@ func (r runsCommand) delete(cmd *cobra.Command, ref string, yes bool) error {
 	if err != nil && counts.Total() == 0 {
 		return err // unknown: not even samples of an upload that was interrupted are there
 	}
-	if err := r.ask(fmt.Sprintf("Delete %s with %s?", label, contents(counts)), yes); err != nil {
+	if err := r.ask(ctx, fmt.Sprintf("Delete %s with %s?", label, contents(counts)), yes); err != nil {
 		return err
 	}
 	deleted, err := store.Delete(ctx, id, r.progress())

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"github.com/k6es/k6es/runs"
@@ -83,6 +84,10 @@ func (r runsCommand) list(cmd *cobra.Command, o listOptions) error {
 		return nil
 	}
 	fmt.Fprintln(r.env.Out, r.look(o.width).runs(found))
+	if killed := slices.IndexFunc(found, func(d *runs.Document) bool { return d.K6.Run.Partial }); killed >= 0 {
+		fmt.Fprintf(r.env.Err, "Where k6 was killed the numbers are those of its last heartbeat. `%s runs show %s` counts its documents, if they are no more than %s\n",
+			r.env.Name, found[killed].ShortID(), humanize.Comma(runs.MaxRecounted))
+	}
 	return nil
 }
 
@@ -103,9 +108,12 @@ func (l look) runs(all []*runs.Document) string {
 		{head: "P99", right: true, extra: true}, {head: "CHECKS", right: true, extra: true}, {head: "VUS", right: true, extra: true},
 		{head: "ID", extra: true}, {head: "ENVIRONMENT", extra: true}, {head: "NOTE", extra: true},
 	}}
-	ids := runs.ShortIDs(all)
+	ids := runs.ShortIDs(runs.IDs(all))
 	for i, d := range all {
 		t.rows = append(t.rows, l.row(d, ids[i]))
+		if unnamed(d) {
+			t.columns[2].least = max(t.columns[2].least, len(ids[i])) // cut, it would be of no use
+		}
 	}
 	if t.natural() > l.width {
 		t.columns[5].head = "REQS"
@@ -123,6 +131,9 @@ func (l look) row(d *runs.Document, id string) []cell {
 	status := cell{text: string(d.K6.Run.Status), colour: statusColour(d.K6.Run.Status)}
 	failed := cell{text: share(s.FailedRate)}
 	name := cell{text: runName(d, id)}
+	if unnamed(d) {
+		id = "" // stands there already
+	}
 	if d.K6.Run.Pinned {
 		name.mark = star
 	}
@@ -130,7 +141,7 @@ func (l look) row(d *runs.Document, id string) []cell {
 		{text: l.when(d.Timestamp)}, {text: d.K6.Test}, name, status,
 		{text: span(d.K6.Run.Duration)}, {text: number(s.Requests)}, {text: rate(s.RPS)},
 		failed, {text: optionalMillis(s.P95)},
-		{text: optionalMillis(s.P99)}, {text: share(s.ChecksRate)}, {text: number(s.VUsMax)},
+		{text: optionalMillis(s.P99)}, {text: share(s.ChecksRate)}, {text: virtualUsers(s)},
 		{text: id}, {text: environment(d)}, {text: d.K6.Run.Note},
 	}
 }
@@ -139,7 +150,7 @@ func (l look) row(d *runs.Document, id string) []cell {
 // only the time says less than the id.
 func runName(d *runs.Document, id string) string {
 	name := d.K6.Run.Name
-	if name == runs.NameAt(d.Timestamp) {
+	if unnamed(d) {
 		name = id
 	}
 	name = strings.TrimPrefix(name, d.K6.Test+" ")
@@ -149,6 +160,9 @@ func runName(d *runs.Document, id string) string {
 	}
 	return name
 }
+
+// unnamed tells whether the run has no name but its time.
+func unnamed(d *runs.Document) bool { return d.K6.Run.Name == runs.NameAt(d.Timestamp) }
 
 func environment(d *runs.Document) string {
 	if d.Service == nil {

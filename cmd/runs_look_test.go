@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/k6es/k6es/ingest/spool"
 	"github.com/k6es/k6es/runs"
 	"github.com/k6es/k6es/runs/ci"
 )
@@ -71,9 +72,9 @@ func TestListHasMoreColumnsWhereThereIsRoom(t *testing.T) {
 	d.K6.Run.Note = "with the\nnew pool"
 	all := []*runs.Document{failedRun(), d}
 	assert.Equal(t, strings.TrimPrefix(`
-WHEN             TEST      RUN                     STATUS  TIME  REQUESTS  RPS  FAILED     P95     P99  CHECKS  VUS  ID          NOTE
-today 10:31      checkout  #812 pr-77@a1b2c3d      failed   5 m   298,114  994  0.12 %  214 ms  391 ms  99.7 %   60  0193a1b2-7
-yesterday 02:31  checkout  nightly main@99e0f1c ★  passed   5 m   298,114  994     0 %  172 ms  391 ms  99.7 %   60  0193a1b2-8  with the new pool`, "\n"),
+WHEN             TEST      RUN                     STATUS  TIME  REQUESTS  RPS  FAILED     P95     P99  CHECKS  VUS  ID             NOTE
+today 10:31      checkout  #812 pr-77@a1b2c3d      failed   5 m   298,114  994  0.12 %  214 ms  391 ms  99.7 %   60  0193a1b2-7c3e
+yesterday 02:31  checkout  nightly main@99e0f1c ★  passed   5 m   298,114  994     0 %  172 ms  391 ms  99.7 %   60  0193a1b2-8d4f  with the new pool`, "\n"),
 		lookAt(150).runs(all))
 }
 
@@ -98,6 +99,40 @@ func TestNothingIsWiderThanTheScreen(t *testing.T) {
 		s.all = false
 		assertFits(t, l.pruned(runs.PruneReport{Runs: []runs.Pruned{{Run: worst, Samples: 123_456_789}}}), width)
 	}
+}
+
+// An id that stands for a name is whole at any width, and not there twice.
+func TestListOfRunsWithoutNames(t *testing.T) {
+	t.Parallel()
+	first, second := failedRun(), passedRun()
+	first.K6.Run.Name, first.Fields = runs.NameAt(first.Timestamp), ci.Fields{}
+	first.K6.Test, first.K6.Summary.VUsMax = strings.Repeat("very-long-test", 5), 0
+	for _, width := range []int{60, 80, 150} {
+		assert.Contains(t, lookAt(width).runs([]*runs.Document{first}), "  0193a1b2-7c3e  failed", width)
+	}
+	wide := lookAt(220).runs([]*runs.Document{first, second})
+	assert.Equal(t, 1, strings.Count(wide, "0193a1b2-7c3e"), wide)
+	assert.Contains(t, wide, "99.7 %    –\n", "k6 counted no virtual users")
+	assert.NotContains(t, lookAt(220).runs([]*runs.Document{first}), "ID")
+	assert.Contains(t, lookAt(80).numbers(first), "VUs –")
+}
+
+// What is in the spool is called by ids that can be copied, on a terminal by short ones.
+func TestSpoolIsListedByIDs(t *testing.T) {
+	t.Parallel()
+	const id = "01a205c9-cf6f-7e20-8864-d20cd83854f6"
+	entries := []spool.Entry{
+		{Info: spool.Info{RunID: id, Test: "checkout", Instance: "a"}}, {Info: spool.Info{RunID: id, Test: "checkout", Instance: "b"}},
+		{Info: spool.Info{RunID: "01a205c9-a0b1-7e20-8864-d20cd83854f6", Test: "checkout"}},
+	}
+	l := lookAt(60)
+	assert.Equal(t, 2, strings.Count(l.spool(entries), "  "+id+"  "))
+	l.screen = true
+	assert.Equal(t, 2, strings.Count(l.spool(entries), "  01a205c9-cf6f  "))
+	assertFits(t, l.spool(entries), 60)
+	found, err := chosen(entries, []string{"01a205c9-cf6f"}, "spool")
+	require.NoError(t, err)
+	assert.Equal(t, entries[:2], found)
 }
 
 func assertFits(t *testing.T, shown string, width int) {
@@ -169,7 +204,7 @@ func TestVerdicts(t *testing.T) {
 		"ABORTED  by test.abort(); 2 of 2 thresholds hold": func(s *story) {
 			s.run.K6.Run.Status, s.run.K6.Run.Reason = runs.Aborted, "by test.abort()"
 		},
-		"INTERRUPTED  it fell silent; 2 of 2 thresholds hold; what its k6 did after its\n             last heartbeat is missing": func(s *story) {
+		"INTERRUPTED  it fell silent; 2 of 2 thresholds hold; the numbers are those of\n             its last heartbeat, without what came later": func(s *story) {
 			s.run.K6.Run.Status, s.run.K6.Run.Reason, s.run.K6.Run.Partial = runs.Interrupted, "it fell silent", true
 		},
 		"FAILED  by test.fail(); 2 of 2 thresholds hold": func(s *story) {

@@ -83,7 +83,7 @@ func (r runsCommand) prune(cmd *cobra.Command, o pruneOptions) error {
 		return nil
 	}
 	fmt.Fprintln(r.env.Out, r.look(0).pruned(report))
-	if err := r.ask(fmt.Sprintf("Delete %s?", outcome(report)), o.yes); err != nil {
+	if err := r.ask(ctx, fmt.Sprintf("Delete %s?", outcome(report)), o.yes); err != nil {
 		return err
 	}
 	return r.pruneNow(ctx, store, o.PruneOptions)
@@ -108,14 +108,14 @@ func (l look) pruned(report runs.PruneReport) string {
 	t := table{look: l, columns: []column{
 		{head: "WHEN"}, {head: "TEST", least: 8}, {head: "RUN", least: 12}, {head: "ID"}, {head: "SAMPLE DOCUMENTS", right: true},
 	}}
-	all := make([]*runs.Document, len(report.Runs))
+	ids := make([]string, len(report.Runs))
 	for i, p := range report.Runs {
-		all[i] = p.Run
+		ids[i] = p.Run.K6.Run.ID
 	}
-	ids := runs.ShortIDs(all)
+	ids = runs.ShortIDs(ids)
 	for i, p := range report.Runs {
 		t.rows = append(t.rows, []cell{
-			{text: l.when(p.Run.Timestamp)}, {text: p.Run.K6.Test}, {text: runName(p.Run, ids[i])}, {text: ids[i]}, {text: number(float64(p.Samples))},
+			{text: l.when(p.Run.Timestamp)}, {text: p.Run.K6.Test}, {text: runName(p.Run, "–")}, {text: ids[i]}, {text: number(float64(p.Samples))},
 		})
 	}
 	return t.String()

@@ -31,7 +31,7 @@ func (r runsCommand) newShow() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "show RUN",
 		Short:   "Show a run: did it pass, how fast, when did it go wrong, where, why",
-		Example: "  k6es runs show latest\n  k6es runs show 0193a1b2 --all",
+		Example: "  k6es runs show latest\n  k6es runs show 0193a1b2-7c3e --all",
 		Args:    oneRun,
 	}
 	flags := cmd.Flags()
@@ -126,7 +126,7 @@ func (l look) headline(s story) string {
 		pinned = l.paint(yellow, star+" pinned")
 	}
 	lines := []string{
-		l.flow([]string{l.paint(bold, cutTo(oneLine(s.run.K6.Test+" "+runName(s.run, runs.ShortIDs([]*runs.Document{s.run})[0])), l.width-2)), l.times(s.run), span(run.Duration), pinned}),
+		l.flow([]string{l.paint(bold, cutTo(oneLine(s.run.K6.Test+" "+runName(s.run, s.run.ShortID())), l.width-2)), l.times(s.run), span(run.Duration), pinned}),
 		l.verdict(s),
 	}
 	if run.Note != "" {
@@ -200,7 +200,7 @@ func (l look) why(s story) string {
 		reasons = slices.Insert(reasons, 0, run.Reason)
 	}
 	if run.Partial {
-		reasons = append(reasons, "what its k6 did after its last heartbeat is missing")
+		reasons = append(reasons, "the numbers are those of its last heartbeat, without what came later")
 	}
 	return oneLine(strings.Join(reasons, "; "))
 }
@@ -263,7 +263,7 @@ func (l look) numbers(d *runs.Document) string {
 			[3]string{"requests", number(s.Requests), rate(s.RPS) + "/s"},
 			fact{"p50", optionalMillis(s.P50)}, fact{"p95", optionalMillis(s.P95)}, fact{"p99", optionalMillis(s.P99)}, fact{"max", optionalMillis(s.Max)}))
 		row := l.facts([3]string{"failed", share(s.FailedRate), number(s.Failed)},
-			fact{"checks", share(s.ChecksRate)}, fact{"VUs", number(s.VUsMax)}, dropped(s), fact{})
+			fact{"checks", share(s.ChecksRate)}, fact{"VUs", virtualUsers(s)}, dropped(s), fact{})
 		if s.Failed > 0 {
 			row[1].colour = red
 		}
@@ -277,11 +277,19 @@ func (l look) numbers(d *runs.Document) string {
 		fact{"received", humanize.Bytes(uint64(max(0, s.DataReceived)))}, fact{"sent", humanize.Bytes(uint64(max(0, s.DataSent)))}, fact{}, fact{})
 	if s.Requests == 0 {
 		row = l.facts([3]string{"iterations", number(s.Iterations), perSecond},
-			fact{"checks", share(s.ChecksRate)}, fact{"VUs", number(s.VUsMax)}, dropped(s), fact{})
+			fact{"checks", share(s.ChecksRate)}, fact{"VUs", virtualUsers(s)}, dropped(s), fact{})
 	}
 	t.rows = append(t.rows, row)
 	_, body, _ := strings.Cut(t.String(), "\n")
 	return body
+}
+
+// virtualUsers is how many there were; k6 counts them once a second, and so not at all in a run that was shorter.
+func virtualUsers(s runs.Summary) string {
+	if s.VUsMax == 0 {
+		return "–"
+	}
+	return number(s.VUsMax)
 }
 
 // fact is a name and its value.

@@ -149,7 +149,7 @@ func (o *Option) setScalar(field any, text string) error {
 	case *int:
 		*field, err = parseInt(trimmed)
 	case *time.Duration:
-		*field, err = parseDuration(trimmed)
+		*field, err = o.parseDuration(trimmed)
 	case *Bytes:
 		*field, err = parseBytes(trimmed)
 	}
@@ -195,7 +195,7 @@ func (o *Option) compare(field any, bound string) int {
 		limit, _ := parseInt(bound)
 		return cmp.Compare(*field, limit)
 	case *time.Duration:
-		limit, _ := parseDuration(bound)
+		limit, _ := o.parseDuration(bound)
 		return cmp.Compare(*field, limit)
 	case *Bytes:
 		limit, _ := parseBytes(bound)
@@ -221,10 +221,15 @@ func parseInt(text string) (int, error) {
 	return value, nil
 }
 
-// parseDuration takes a number without a unit as milliseconds, because k6 does so everywhere.
-func parseDuration(text string) (time.Duration, error) {
-	if number, err := strconv.ParseFloat(text, 64); err == nil && math.Abs(number) < math.MaxInt64/1e6 {
+// parseDuration refuses a number without a unit where it does not mean milliseconds: k6 takes them for that, and people
+// for seconds.
+func (o *Option) parseDuration(text string) (time.Duration, error) {
+	number, err := strconv.ParseFloat(text, 64)
+	switch bare := err == nil && math.Abs(number) < math.MaxInt64/1e6; {
+	case bare && o.Millis:
 		return time.Duration(number * float64(time.Millisecond)), nil
+	case bare && number != 0:
+		return 0, fmt.Errorf("has no unit: write %[1]ss or %[1]sms", text)
 	}
 	value, err := time.ParseDuration(text)
 	if err != nil {

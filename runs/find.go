@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -87,13 +88,13 @@ func (s *Store) Find(ctx context.Context, ref string) (*Document, error) {
 	return s.open(ctx, id)
 }
 
-// open reads a run with its parts, settled.
+// open reads a run with its parts, settled. What a killed k6 could not tell is counted.
 func (s *Store) open(ctx context.Context, id string) (*Document, error) {
 	d, err := s.Load(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	return s.settle(ctx, d), nil
+	return s.recount(ctx, s.settle(ctx, d)), nil
 }
 
 // parseLatest reads "latest" and "latest~N".
@@ -216,34 +217,58 @@ func (d *Document) title() string {
 	return strings.TrimSpace(d.K6.Test + " " + d.K6.Run.Name)
 }
 
-// shortID is how much of an id people are shown where that tells runs apart, in bytes.
-const shortID = 8
-
 // Label is what people are told a run is: its test, its name and the beginning of its id.
 func (d *Document) Label() string { return labels([]*Document{d})[0] }
 
-// ShortIDs are the beginnings of the runs' ids, long enough to tell each from the others.
-func ShortIDs(all []*Document) []string {
-	short := make([]string, len(all))
-	for i, d := range all {
+// ShortID is the beginning of the run's id, as ShortIDs has it.
+func (d *Document) ShortID() string { return ShortIDs([]string{d.K6.Run.ID})[0] }
+
+// How much of an id people are shown, in bytes, where that tells those that are shown apart.
+const (
+	shortID = 8
+	// Ids of version 7 begin with the time: 48 bits of milliseconds, in 12 digits and a hyphen. Fewer are the same
+	// in runs that are a minute apart.
+	shortTimedID = 13
+)
+
+// timedID is the beginning of a UUID of version 7.
+var timedID = regexp.MustCompile(`^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-7`)
+
+// ShortIDs are the beginnings of run ids by which people, and Find, tell runs apart: those that are given, and of ids
+// of version 7 all that did not begin within the same millisecond.
+func ShortIDs(ids []string) []string {
+	short := make([]string, len(ids))
+	for i, id := range ids {
 		length := shortID
-		for j, other := range all {
-			if i != j {
-				length = max(length, common(d.K6.Run.ID, other.K6.Run.ID)+1)
+		if timedID.MatchString(id) {
+			length = shortTimedID
+		}
+		for _, other := range ids {
+			if other != id {
+				length = max(length, common(id, other)+1)
 			}
 		}
-		length = min(length, len(d.K6.Run.ID))
-		for length < len(d.K6.Run.ID) && !utf8.RuneStart(d.K6.Run.ID[length]) {
+		length = min(length, len(id))
+		for length < len(id) && !utf8.RuneStart(id[length]) {
 			length++
 		}
-		short[i] = d.K6.Run.ID[:length]
+		short[i] = id[:length]
 	}
 	return short
 }
 
+// IDs are the ids of runs.
+func IDs(all []*Document) []string {
+	ids := make([]string, len(all))
+	for i, d := range all {
+		ids[i] = d.K6.Run.ID
+	}
+	return ids
+}
+
 // labels name runs so that they can be told apart.
 func labels(all []*Document) []string {
-	texts := ShortIDs(all)
+	texts := ShortIDs(IDs(all))
 	for i, d := range all {
 		texts[i] = terminal.Line(d.title() + " (" + texts[i] + ")")
 	}

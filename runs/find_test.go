@@ -207,11 +207,25 @@ func TestAmbiguousRunsAreNotAllListed(t *testing.T) {
 
 func TestShortIDsTellRunsApart(t *testing.T) {
 	t.Parallel()
-	var all []*Document
-	for _, id := range []string{"0193a1b2-7c3e-7000", "0193a1b2-7c4f-7000", "866c3d05-0dd5", "x", "nachts🚀🚀"} {
-		d := &Document{}
-		d.K6.Run.ID = id
-		all = append(all, d)
+	assert.Equal(t, []string{"0193a1b2-7c3e", "0193a1b2-7c4f", "0193a1b3-7c3e-70", "0193a1b3-7c3e-71", "866c3d05", "77aa-1", "77aa-2", "x", "nachts🚀"},
+		ShortIDs([]string{
+			"0193a1b2-7c3e-7000", "0193a1b2-7c4f-7000", "0193a1b3-7c3e-7000", "0193a1b3-7c3e-7100", "866c3d05-0dd5-8000", "77aa-1", "77aa-2", "x", "nachts🚀🚀",
+		}))
+	assert.Equal(t, []string{"0193a1b2-7c3e", "0193a1b2-7c3e"}, ShortIDs([]string{"0193a1b2-7c3e-7000", "0193a1b2-7c3e-7000"}), "one run twice")
+}
+
+// What is shown of the id of a run must do to find it, whatever other runs there are.
+func TestShortIDsAreFound(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, servertest.URL(t, servertest.FirstClass), morning)
+	for _, id := range []string{"01a205c9-cf6f-7e20-8864-d20cd83854f6", "01a205c9-a0b1-7e20-8864-d20cd83854f6", "01a205c9-eeee-7e20-8864-d20cd83854f6"} {
+		store.save(t, Facts{ID: id, Test: "t", Name: id[9:13]}, Part{})
 	}
-	assert.Equal(t, []string{"0193a1b2-7c3", "0193a1b2-7c4", "866c3d05", "x", "nachts🚀"}, ShortIDs(all))
+	found, err := store.List(t.Context(), Filter{Limit: 1})
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	d, err := store.Find(t.Context(), found[0].ShortID())
+	require.NoError(t, err)
+	assert.Equal(t, found[0].K6.Run.ID, d.K6.Run.ID)
+	assert.Contains(t, d.Label(), "("+found[0].ShortID()+")")
 }

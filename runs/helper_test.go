@@ -221,3 +221,17 @@ func within(t *testing.T, want, got, relative float64, what string) {
 func forbidden(method, path string) error {
 	return &elastic.Error{Method: method, URL: "http://es:9200", Path: path, Status: http.StatusForbidden}
 }
+
+// requests gives a run documents of requests, of the instance of save.
+func (s *Store) requests(t *testing.T, runID string, n int) {
+	t.Helper()
+	var body bytes.Buffer
+	for i := range n {
+		fmt.Fprintf(&body, `{"index":{"_index":"%s-metrics-2026.11","_id":"%s-%d"}}`+"\n", s.Prefix, runID, i)
+		fmt.Fprintf(&body, `{"@timestamp":%q,"event":{"dataset":"k6.http"},"k6":{"run":{"id":%q},"instance":"0000000000000007","name":"home",`+
+			`"http_reqs":1,"http_req_duration":%d,"iterations":1}}`+"\n", morning.Add(time.Duration(i)*time.Second).Format(time.RFC3339), runID, i)
+	}
+	if n > 0 {
+		s.bulk(t, body.Bytes())
+	}
+}

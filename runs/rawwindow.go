@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -49,8 +50,16 @@ func (s *Store) Comparables(ctx context.Context, all []*Document, w Window) ([]c
 
 // comparableWindow makes the samples of the window anew from their documents.
 func (s *Store) comparableWindow(ctx context.Context, d *Document, w Window) (compare.Run, error) {
-	r := rawReader{store: s, run: d, recorder: NewRecorder(d.facts(), 0, nil), registry: ingest.NewRegistry(), tags: ingest.NewTagTable[string]()}
-	if err := r.read(ctx, w); err != nil {
+	r := rawReader{
+		store: s, query: []any{term("k6.run.id", d.K6.Run.ID)}, recorder: NewRecorder(d.facts(), 0, nil),
+		registry: ingest.NewRegistry(), tags: ingest.NewTagTable[string](),
+	}
+	start := d.Timestamp.Truncate(leastSlice)
+	from, to := start.Add(w.From), start.Add(time.Duration(d.K6.Run.Duration*float64(time.Second))+time.Second)
+	if w.To > 0 && start.Add(w.To).Before(to) {
+		to = start.Add(w.To)
+	}
+	if err := r.read(ctx, from, to); err != nil {
 		return compare.Run{}, fmt.Errorf("reading the window %s of run %s: %w", w, d.K6.Run.ID, err)
 	}
 	snapshot, err := r.recorder.Snapshot(Outcome{Status: d.K6.Run.Status}, true, d.K6.Run.Heartbeat)
@@ -58,7 +67,7 @@ func (s *Store) comparableWindow(ctx context.Context, d *Document, w Window) (co
 		return compare.Run{}, err
 	}
 	if snapshot == nil {
-		return compare.Run{}, r.nothing(ctx, w)
+		return compare.Run{}, s.nothing(ctx, d, w)
 	}
 	whole, err := Comparable(d, nil)
 	if err != nil {
@@ -81,10 +90,10 @@ func (s *Snapshot) Comparable() (compare.Run, error) {
 	return Comparable(d, s.Series())
 }
 
-// rawReader reads the documents of a run in a window, and adds their samples up.
+// rawReader reads documents of samples, and adds the samples up.
 type rawReader struct {
 	store    *Store
-	run      *Document
+	query    []any // filters: which documents
 	recorder *Recorder
 	registry *ingest.Registry
 	tags     *ingest.TagTable[string]
@@ -97,13 +106,8 @@ const (
 	leastSlice = time.Millisecond // the precision of times in documents
 )
 
-// read reads the slices of the window, in order. A slice with too many documents is cut in half.
-func (r *rawReader) read(ctx context.Context, w Window) error {
-	start := r.run.Timestamp.Truncate(leastSlice)
-	at, end := start.Add(w.From), start.Add(time.Duration(r.run.K6.Run.Duration*float64(time.Second))+time.Second)
-	if w.To > 0 && start.Add(w.To).Before(end) {
-		end = start.Add(w.To)
-	}
+// read reads what is from a time up to another, in order and in slices. A slice with too many documents is cut in half.
+func (r *rawReader) read(ctx context.Context, at, end time.Time) error {
 	for length := firstSlice; at.Before(end); {
 		next := at.Add(length)
 		if next.After(end) {
@@ -133,16 +137,38 @@ func (r *rawReader) read(ctx context.Context, w Window) error {
 
 // rawDocument is what of a document of <prefix>-metrics series are made of.
 type rawDocument struct {
-	Timestamp time.Time                  `json:"@timestamp"`
-	K6        map[string]json.RawMessage `json:"k6"`
-	HTTP      struct {
+	Timestamp time.Time `json:"@timestamp"`
+	Event     struct {
+		Dataset string `json:"dataset"`
+	} `json:"event"`
+	K6   map[string]json.RawMessage `json:"k6"`
+	HTTP struct {
 		Request struct {
 			Method string `json:"method"`
 		} `json:"request"`
+		Response struct {
+			Status *int `json:"status_code"`
+		} `json:"response"`
 	} `json:"http"`
 	RPC struct {
 		Method string `json:"method"`
+		GRPC   struct {
+			Status *int `json:"status_code"`
+		} `json:"grpc"`
 	} `json:"rpc"`
+}
+
+// status is the tag of that name; empty where there was none. A request without an answer has 0.
+func (d *rawDocument) status() string {
+	status := cmp.Or(d.HTTP.Response.Status, d.RPC.GRPC.Status)
+	switch {
+	case status != nil:
+		return strconv.Itoa(*status)
+	case d.Event.Dataset == "k6.http":
+		return "0"
+	default:
+		return ""
+	}
 }
 
 type rawHit struct {
@@ -157,31 +183,30 @@ func (r *rawReader) slice(ctx context.Context, from, to time.Time) ([]rawHit, er
 	}
 	body := map[string]any{
 		"size": maxSlice, "track_total_hits": false, "sort": []string{"@timestamp"},
-		"_source": []string{"@timestamp", "k6", "http.request.method", "rpc.method"},
-		"query": map[string]any{"bool": map[string]any{"filter": []any{
-			term("k6.run.id", r.run.K6.Run.ID),
+		"_source": []string{"@timestamp", "event.dataset", "k6", "http.request.method", "http.response.status_code", "rpc.method", "rpc.grpc.status_code"},
+		"query": map[string]any{"bool": map[string]any{"filter": append(slices.Clone(r.query),
 			map[string]any{"range": map[string]any{"@timestamp": map[string]any{"gte": from.UTC(), "lt": to.UTC()}}},
-		}}},
+		)}},
 	}
 	err := r.store.search(ctx, r.store.metricsIndex(), body, &answer)
 	return answer.Hits.Hits, err
 }
 
 // nothing says why no document is in the window.
-func (r *rawReader) nothing(ctx context.Context, w Window) error {
+func (s *Store) nothing(ctx context.Context, d *Document, w Window) error {
 	var answer struct {
 		Count int64 `json:"count"`
 	}
-	query := map[string]any{"query": term("k6.run.id", r.run.K6.Run.ID)}
-	path := "/" + r.store.metricsIndex() + "/_count?ignore_unavailable=true&allow_no_indices=true"
-	if err := r.store.Client.JSON(ctx, http.MethodPost, path, query, &answer); err != nil {
+	query := map[string]any{"query": term("k6.run.id", d.K6.Run.ID)}
+	path := "/" + s.metricsIndex() + "/_count?ignore_unavailable=true&allow_no_indices=true"
+	if err := s.Client.JSON(ctx, http.MethodPost, path, query, &answer); err != nil {
 		return err
 	}
 	if answer.Count == 0 {
 		return fmt.Errorf("a window needs the raw documents of run %s, and they were pruned. Compare without a window, "+
-			"or with the file that the run was loaded from", r.run.Label())
+			"or with the file that the run was loaded from", d.Label())
 	}
-	return fmt.Errorf("run %s has nothing in the window %s: it lasted %.0f s", r.run.Label(), w, r.run.K6.Run.Duration)
+	return fmt.Errorf("run %s has nothing in the window %s: it lasted %.0f s", d.Label(), w, d.K6.Run.Duration)
 }
 
 // add adds the samples of a document: a built-in metric stands under its own name, a custom one under
@@ -255,6 +280,7 @@ func (r *rawReader) custom(sample ingest.Sample, value json.RawMessage) error {
 	case ingest.Counter:
 		sample.Value = m.Sum
 	case ingest.Gauge:
+		r.list(sample, slices.DeleteFunc(numbers{m.Min, m.Max}, func(value float64) bool { return value == m.Last }))
 		sample.Value = m.Last
 	default:
 		r.list(sample, m.Value)
@@ -278,12 +304,15 @@ func (r *rawReader) repeat(sample ingest.Sample, passes, fails int64) {
 
 // tagsOf are the tags by which series are kept.
 func (r *rawReader) tagsOf(d *rawDocument) *ingest.TagSet {
-	pairs := []ingest.Tag{{Key: "method", Value: cmp.Or(d.HTTP.Request.Method, d.RPC.Method)}}
+	pairs := []ingest.Tag{{Key: "method", Value: cmp.Or(d.HTTP.Request.Method, d.RPC.Method)}, {Key: "status", Value: d.status()}}
 	key := strings.Builder{}
-	key.WriteString(pairs[0].Value)
+	key.WriteString(pairs[0].Value + "\x00" + pairs[1].Value)
 	for _, name := range []string{"scenario", "group", "name", "check"} {
 		var text string
 		if json.Unmarshal(d.K6[name], &text) == nil {
+			if name == "group" {
+				text = "::" + text
+			}
 			pairs = append(pairs, ingest.Tag{Key: name, Value: text})
 		}
 		key.WriteString("\x00" + text)

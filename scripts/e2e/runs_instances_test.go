@@ -66,10 +66,16 @@ func TestInstancesOfOneRun(t *testing.T) {
 	requireTotals(t, want, all.of("http_req_duration"), d.K6.Summary)
 	assert.EqualValues(t, len(all), d.K6.Summary.Samples)
 
+	s.requireMergedSeries(t, id, ended, told, types)
+
+	// Whoever reads the run has it counted from its documents.
 	screen := s.show(t, id)
 	assert.Contains(t, screen, "INTERRUPTED")
 	assert.Contains(t, screen, "3 k6 processes")
-	s.requireMergedSeries(t, id, ended, told, types)
+	d = s.run(t, id)
+	assert.False(t, d.K6.Run.Partial)
+	assert.Greater(t, d.K6.Summary.Requests, want.requests)
+	assert.InDelta(t, s.requests(t), d.K6.Summary.Requests, 0)
 }
 
 // requireMergedSeries demands the series of those that ended, and, of the whole run and its scenarios,
