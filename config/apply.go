@@ -74,13 +74,18 @@ func (c Config) UploadWriter() ingest.WriterOptions {
 }
 
 // LiveWriter is how a live run sends: it never waits for the server, and never gives up before the run's end. Three
-// quarters of the memory are for blocks. Prepare, Rejects, Log and Spool are left to the caller.
+// quarters of the memory are for blocks, several of which must fit in, or those that come while one is written
+// into the spool would be given up. Prepare, Rejects, Log and Spool are left to the caller.
 func (c Config) LiveWriter() ingest.WriterOptions {
 	options := c.writer()
 	options.Memory -= c.LiveQueue()
+	options.BlockSize = min(options.BlockSize, int(options.Memory/leastBlocks))
 	options.SpoolAfter = c.FlushPeriod
 	return options
 }
+
+// leastBlocks is how many blocks of a live run its memory holds, even if they are not compressed.
+const leastBlocks = 6
 
 // LiveQueue is how many bytes of a live run's memory are for samples that wait to become documents.
 func (c Config) LiveQueue() int64 { return int64(c.Memory) / 4 }

@@ -49,7 +49,7 @@ func TestDefaults(t *testing.T) {
 	assert.Equal(t, 1000, c.MaxURLs)
 	assert.Equal(t, "auto", c.URLTag)
 	assert.Equal(t, time.Second, c.FlushPeriod)
-	assert.Equal(t, config.Bytes(1<<20), c.BulkSize)
+	assert.Equal(t, config.Bytes(5<<20), c.BulkSize)
 	assert.Equal(t, 2, c.InFlight)
 	assert.Equal(t, 1, c.Compression)
 	assert.Equal(t, 30*time.Second, c.Timeout)
@@ -309,9 +309,13 @@ func TestSpoolIsInTheStateFolder(t *testing.T) {
 // Samples and blocks share the memory of a live run; an upload has all of it for blocks.
 func TestMemoryIsShared(t *testing.T) {
 	t.Parallel()
-	c := config.Config{Memory: 64 << 20}
+	c := config.Config{Memory: 64 << 20, BulkSize: 5 << 20}
 	assert.EqualValues(t, 16<<20, c.LiveQueue())
 	assert.EqualValues(t, 48<<20, c.LiveWriter().Memory)
+	assert.Equal(t, 5<<20, c.LiveWriter().BlockSize)
+	c.Memory = 8 << 20
+	assert.Equal(t, 1<<20, c.LiveWriter().BlockSize, "one block in memory must not keep out all others")
+	c.Memory = 64 << 20
 	assert.EqualValues(t, 64<<20, c.UploadWriter().Memory)
 }
 
@@ -338,4 +342,19 @@ func TestOnlyK6(t *testing.T) {
 			assert.Equal(t, test.want, c.OnlyK6("url", "spool-dir"))
 		})
 	}
+}
+
+// k6 and the extension whose variable it was give milliseconds.
+func TestFlushPeriodWithoutUnit(t *testing.T) {
+	t.Parallel()
+	for _, sources := range []config.Sources{
+		{Env: map[string]string{"K6_ELASTICSEARCH_FLUSH_PERIOD": "1500"}}, {JSON: json.RawMessage(`{"flushPeriod":1500}`)},
+	} {
+		c, err := config.Load(sources)
+		require.NoError(t, err)
+		assert.Equal(t, 1500*time.Millisecond, c.FlushPeriod)
+	}
+	c, err := config.Load(config.Sources{Env: map[string]string{"K6_ELASTICSEARCH_RETRY_TIMEOUT": "0"}})
+	require.NoError(t, err)
+	assert.Zero(t, c.RetryTimeout)
 }

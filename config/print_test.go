@@ -82,7 +82,7 @@ func TestPrint(t *testing.T) {
 		`api-key +- +not set\n`,
 		`labels +build=7,team=shop +` + path + `:2, --label\n`,
 		`in-flight +4 +collectors.elasticsearch\n`,
-		`bulk-size +1MiB +default\n`,
+		`bulk-size +5MiB +default\n`,
 		`flush-period +1s +default\n`,
 	} {
 		assert.Regexp(t, `(?m)^`+line, printed.String())
