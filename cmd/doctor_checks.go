@@ -51,25 +51,13 @@ func (env Env) checkServer(ctx context.Context, cfg config.Config) []doctor.Find
 	if err != nil {
 		return append(findings, doctor.Unreachable(err))
 	}
-	patient := doctor.Patient{Client: client, Server: server, Login: loginOf(cfg), Mappings: cfg.Mappings(), Now: time.Now}
+	stranger, err := elastic.New(cfg.Elastic().WithoutLogin())
+	if err != nil {
+		return append(findings, doctor.Unreachable(err))
+	}
+	patient := doctor.Patient{Client: client, Stranger: stranger, Server: server, Mappings: cfg.Mappings(), Now: time.Now}
 	findings = append(findings, patient.Examine(ctx)...)
 	return append(findings, checkLogs(ctx, cfg, client))
-}
-
-// loginOf says in words how one logs in; empty: not at all.
-func loginOf(cfg config.Config) string {
-	switch {
-	case cfg.User != "":
-		return fmt.Sprintf("user %q", cfg.User)
-	case cfg.APIKey != "":
-		return "the API key"
-	case cfg.ServiceAccountToken != "":
-		return "the service account token"
-	case cfg.BearerToken != "":
-		return "the bearer token"
-	default:
-		return ""
-	}
 }
 
 // checkKibana looks at Kibana, and at the dashboards there.

@@ -21,7 +21,7 @@ var found = []doctor.Finding{
 	{Check: "options", Mark: doctor.OK, Text: "url (K6_ELASTICSEARCH_URL), index-prefix (k6es.yaml:3)"},
 	{Check: "Elasticsearch", Mark: doctor.OK, Text: "http://es:9200 · OSS 7.10.2, cluster farm, green"},
 	{Check: "credentials", Mark: doctor.OK, Text: "user \"k6\" may write k6-metrics-*, k6-runs, k6-series, k6-comparisons; delete runs"},
-	{Check: "templates", Mark: doctor.Wrong, Text: "k6-metrics: version 3 is older than this k6es (version 4)", Fix: "k6es setup --index-management"},
+	{Check: "templates", Mark: doctor.Wrong, Text: "k6-metrics: version 3 is older than this k6es (version 4)", Fix: "k6es setup"},
 	{Check: "retention", Mark: doctor.Off, Text: "the server has neither ILM nor ISM", Fix: "cron"},
 	{Check: "clock", Mark: doctor.Warning, Text: "this machine is 4.2 s behind the server: samples stand earlier than the server's logs of the same moment", Fix: "let NTP set both clocks"},
 	{Check: "blocks", Mark: doctor.Wrong, Text: "k6-metrics-2026.11 takes no documents: index.blocks.read_only_allow_delete is set, as when a disk is full",

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/url"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -67,7 +68,7 @@ func newExportAlerts(env Env) *cobra.Command {
 			"address is given.",
 		Example: "  k6es export alerts --for elastalert2 --dir alarms --logs-index 'filebeat-*' --receiver slack\n" +
 			"  k6es export alerts --for elastalert2 --dir alarms --alarm run-slow.limit=500 --alarm host-silent=off\n" +
-			"  k6es export alerts --for opensearch --dir alarms --channel YOUR_CHANNEL_ID",
+			"  k6es export alerts --for opensearch --dir monitors --channel YOUR_CHANNEL_ID",
 		Args: noArgs,
 	}
 	flags := cmd.Flags()
@@ -81,6 +82,9 @@ func newExportAlerts(env Env) *cobra.Command {
 	addServerFlags(flags)
 	addOptions(flags, alertOptions...)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if flags.Changed("writeback-index") && format != "" && format != "elastalert2" {
+			return usageError("--writeback-index is ElastAlert2's: leave it out, or choose --for elastalert2")
+		}
 		if format == "" {
 			return usageError("say for which alerting system: --for %s", strings.Join(known, ", "))
 		}
@@ -124,6 +128,9 @@ func (env Env) exportAlerts(ctx context.Context, export alertsExport, format ale
 	if err != nil {
 		return err
 	}
+	if err := mixes(export, files, dir); err != nil {
+		return err
+	}
 	for _, file := range files {
 		path := filepath.Join(dir, filepath.FromSlash(file.Path))
 		if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
@@ -144,6 +151,27 @@ func (env Env) exportAlerts(ctx context.Context, export alertsExport, format ale
 	}
 	fmt.Fprintf(env.Out, "%s in %s\n", english.Plural(len(files), "file", ""), dir)
 	return format.next(env, export, dir)
+}
+
+// mixes is the error for a folder that has the same alarms for another alerting system: whoever reads the folder
+// would take those, too.
+func mixes(export alertsExport, files []alerts.File, dir string) error {
+	for _, alarm := range export.alarms {
+		for _, path := range alerts.Paths(alarm.Name) {
+			if slices.ContainsFunc(files, func(file alerts.File) bool { return file.Path == path }) {
+				continue
+			}
+			if _, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(path))); err == nil && !sameKind(files, path) {
+				return fmt.Errorf("%s has the alarms of another alerting system (%s): name another folder with --dir, or empty this one", dir, path)
+			}
+		}
+	}
+	return nil
+}
+
+// sameKind tells whether a file is in the place where these have theirs, as the part of a rule that it no longer has.
+func sameKind(files []alerts.File, name string) bool {
+	return path.Ext(name) == ".yaml" && slices.ContainsFunc(files, func(file alerts.File) bool { return path.Ext(file.Path) == ".yaml" })
 }
 
 // removeSwitchedOff removes what an earlier export wrote of rules that are off: whoever reads the folder would

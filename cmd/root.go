@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/agnivade/levenshtein"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -45,22 +44,21 @@ func NewRoot(env Env) *cobra.Command {
 		return usageError("%w. %s", err, flagHint(cmd, err))
 	})
 	root.SetUsageFunc(usage)
-	root.AddCommand(newSetup(env), newUpload(env), newCompare(env), newExport(env), newOptions(env), newRuns(env), newLogs(env), newDashboards(env), newReplay(env), newDoctor(env))
+	root.AddCommand(newSetup(env), newUpload(env), newCompare(env), newExport(env), newOptions(env), newRuns(env), newLogs(env), newDashboards(env), newReplay(env), newDoctor(env), newVersion(env))
 	return root
 }
 
 // flagHint is what to do about a wrong flag: take the one that was probably meant, or read on.
 func flagHint(cmd *cobra.Command, err error) string {
 	var unknown *pflag.NotExistError
-	hint, distance := fmt.Sprintf("See `%s --help`", cmd.CommandPath()), 3
 	if errors.As(err, &unknown) {
-		cmd.Flags().VisitAll(func(flag *pflag.Flag) {
-			if d := levenshtein.ComputeDistance(unknown.GetSpecifiedName(), flag.Name); d < min(distance, len(flag.Name)-1) {
-				hint, distance = "Did you mean --"+flag.Name+"?", d
-			}
-		})
+		var names []string
+		cmd.Flags().VisitAll(func(flag *pflag.Flag) { names = append(names, flag.Name) })
+		if near := config.Nearest(unknown.GetSpecifiedName(), names); near != "" {
+			return "Did you mean --" + near + "?"
+		}
 	}
-	return hint
+	return fmt.Sprintf("See `%s --help`", cmd.CommandPath())
 }
 
 func unknownCommand(cmd *cobra.Command, args []string) error {

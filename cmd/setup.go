@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/k6es/k6es/config"
+	"github.com/k6es/k6es/elastic"
 	"github.com/k6es/k6es/mappings"
 )
 
@@ -49,7 +51,7 @@ func newSetup(env Env) *cobra.Command {
 	flags.BoolVar(&options.force, "force", false, "also replace templates that are newer, altered by hand, or not k6es's")
 	flags.StringVar(&options.retention, "retention", "", "let the server delete samples that are older: 30d, 8w; off: keep them (ILM or ISM)")
 	addServerFlags(flags)
-	addOptions(flags, append([]string{"index-period", "replicas"}, alertOptions...)...)
+	addOptions(flags, slices.Concat([]string{"index-period", "replicas"}, kibanaOptions, alertOptions)...)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if options.check && options.dryRun {
 			return usageError("--check and --dry-run exclude each other")
@@ -81,7 +83,9 @@ func (env Env) setup(ctx context.Context, flags *pflag.FlagSet, options setupOpt
 		return usageError("--alarm changes alarms, which only --alerts installs: add it")
 	}
 	if all || options.indexManagement {
-		if err = env.setupServer(ctx, cfg, options, asked); err != nil && !options.check {
+		err = env.setupServer(ctx, cfg, options, asked)
+		var away *elastic.ConnectionError
+		if err != nil && (!options.check || cfg.KibanaURL == "" && errors.As(err, &away)) {
 			return err
 		}
 	}
@@ -90,6 +94,9 @@ func (env Env) setup(ctx context.Context, flags *pflag.FlagSet, options setupOpt
 	}
 	if options.alerts {
 		err = errors.Join(err, env.setupAlerts(ctx, cfg, options))
+	}
+	if all && err == nil {
+		env.offerAlerts(ctx, cfg)
 	}
 	return err
 }

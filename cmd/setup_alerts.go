@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/dustin/go-humanize/english"
@@ -53,6 +54,26 @@ func (env Env) setupAlerts(ctx context.Context, cfg config.Config, options setup
 		fmt.Fprintln(env.Out, "no --channel was given: monitors tell whom they told before, and new ones nobody; alerts are in Dashboards, Alerting")
 	}
 	return err
+}
+
+// offerAlerts says that the server can raise alarms, and has none of k6es yet. What hinders looking is no matter:
+// nobody asked for alarms.
+func (env Env) offerAlerts(ctx context.Context, cfg config.Config) {
+	rules, _, err := alerts.Make(alerts.Target{Prefix: cfg.IndexPrefix}, nil)
+	if err != nil {
+		return
+	}
+	client, _, err := connect(ctx, cfg)
+	if err != nil {
+		return
+	}
+	var monitors alerts.Monitors
+	findings, err := monitors.CheckMonitors(ctx, client, rules, nil)
+	installed := slices.ContainsFunc(findings, func(f alerts.MonitorFinding) bool { return f.State != alerts.MonitorMissing })
+	if err == nil && monitors.Form != "" && !installed {
+		fmt.Fprintf(env.Out, "alarms: not installed, as nobody asked for them. %s is there for that:\n  %s setup --alerts --channel YOUR_CHANNEL_ID\n",
+			monitors.Form, env.Name)
+	}
 }
 
 // bringMonitors does what there is to do, and says so.
@@ -110,7 +131,7 @@ func (env Env) withoutAlerting(server elastic.Server) error {
 	if server.Version.Compare(elastic.Version{Major: 8, Minor: 8}) < 0 {
 		kibana = "kibana-7.17"
 	}
-	return fmt.Errorf("%w; or, in part, as rules of Kibana: `%s export alerts --for %s --dir alarms`", err, env.Name, kibana)
+	return fmt.Errorf("%w; or, in part, as rules of Kibana: `%s export alerts --for %s --dir kibana-rules`", err, env.Name, kibana)
 }
 
 func addChannelFlag(flags *pflag.FlagSet, channels *[]string) {

@@ -1,12 +1,15 @@
 package cmd
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/k6es/k6es/config"
 )
 
 // usageWidth is the columns that the help of flags is wrapped to.
@@ -34,8 +37,9 @@ func usage(cmd *cobra.Command) error {
 			}
 		}
 	}
-	usageOfFlags(&b, "Flags", cmd.LocalFlags())
-	usageOfFlags(&b, "Global Flags", cmd.InheritedFlags())
+	for _, group := range append([]config.Group{""}, config.Groups()...) {
+		usageOfFlags(&b, group, cmd.Flags())
+	}
 	if cmd.HasAvailableSubCommands() {
 		fmt.Fprintf(&b, "\n\nUse \"%s [command] --help\" for more information about a command.", cmd.CommandPath())
 	}
@@ -44,8 +48,16 @@ func usage(cmd *cobra.Command) error {
 	return err
 }
 
-func usageOfFlags(b *strings.Builder, title string, flags *pflag.FlagSet) {
+// usageOfFlags writes the flags of a group; the command's own have none, and come first.
+func usageOfFlags(b *strings.Builder, group config.Group, all *pflag.FlagSet) {
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	all.VisitAll(func(flag *pflag.Flag) {
+		if config.GroupOf(flag) == group {
+			flags.AddFlag(flag)
+		}
+	})
 	if flags.HasAvailableFlags() {
+		title := cmp.Or(string(group), "Flags")
 		b.WriteString("\n\n" + title + ":\n" + strings.TrimRight(flags.FlagUsagesWrapped(usageWidth), " \n"))
 	}
 }

@@ -146,6 +146,6 @@ map is given by repeating its option. Keys may be written as in the table or in 
 Secrets in the argument or in a flag can be seen in the list of processes: give them by variable or config file.
 
 Values: a list is separated by commas, a map is ` + "`key=value`" + ` pairs separated by commas (as a flag: one pair each time);
-a duration is written ` + "`500ms`, `1s` or `2m`" + `, without a unit it is milliseconds; a size is written ` + "`512KiB` or `1MiB`" + `.
+a duration is written ` + "`500ms`, `1s` or `2m`" + `, and ` + "`flush-period`" + ` without a unit is milliseconds; a size is written ` + "`512KiB` or `1MiB`" + `.
 
 `

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -9,8 +10,10 @@ import (
 // AddFlags adds a flag for each option of the given place. Load reads them and checks their values,
 // so that an error looks alike whatever the source. Other names of an option work but are hidden.
 func AddFlags(flags *pflag.FlagSet, where Where) {
+	var group Group
 	for i := range options {
 		option := &options[i]
+		group = cmp.Or(option.Group, group)
 		if option.Where&where == 0 || option.Ignored != "" {
 			continue
 		}
@@ -18,11 +21,23 @@ func AddFlags(flags *pflag.FlagSet, where Where) {
 		for _, name := range option.names() {
 			flag := flags.VarPF(value, name, "", option.Help+repeatable(option))
 			flag.Hidden = name != option.flag()
+			flag.Annotations = map[string][]string{groupAnnotation: {string(group)}}
 			if option.Kind() == Bool {
 				flag.NoOptDefVal = "true"
 			}
 		}
 	}
+}
+
+// groupAnnotation is what a flag carries the group of its option by.
+const groupAnnotation = "k6es-group"
+
+// GroupOf is the group of a flag that AddFlags made; empty for any other.
+func GroupOf(flag *pflag.Flag) Group {
+	if group := flag.Annotations[groupAnnotation]; len(group) > 0 {
+		return Group(group[0])
+	}
+	return ""
 }
 
 func repeatable(option *Option) string {

@@ -66,6 +66,8 @@ func TestFlagMessages(t *testing.T) {
 	for argument, message := range map[string]string{
 		"--flush-period=abc":       `--flush-period: "abc" is not a duration (like 1s or 500ms)`,
 		"--push-interval=abc":      `--push-interval: "abc" is not a duration (like 1s or 500ms)`,
+		"--timeout=5":              `--timeout: "5" has no unit: write 5s or 5ms`,
+		"--retry-timeout=1.5":      `--retry-timeout: "1.5" has no unit: write 1.5s or 1.5ms`,
 		"--label=team":             `--label: "team" is not key=value (a comma inside a value is written \,)`,
 		"--header=hush":            `--header: takes key=value pairs (a comma inside a value is written \,)`,
 		"--config=absent.yaml":     `--config: config file: open absent.yaml: no such file or directory`,
@@ -81,6 +83,10 @@ func TestArgumentMessages(t *testing.T) {
 	for argument, message := range map[string]string{
 		"flushPerod=2s":             `unknown option "flushPerod"; did you mean "flush-period"?`,
 		"http://es,flush_period=2s": `unknown option "flush_period"; did you mean "flush-period"?`,
+		"tset=x":                    `unknown option "tset"; did you mean "test"?`,
+		"ulr=http://es":             `unknown option "ulr"; did you mean "url"?`,
+		"usernme=x":                 `unknown option "usernme"; did you mean "username"?`,
+		"indexname=x":               `unknown option "indexname"`,
 		"qwertyuiop=2s":             `unknown option "qwertyuiop"`,
 		"=2s":                       `unknown option ""`,
 		"run-id":                    `run-id has no value, write run-id=…`,
@@ -117,6 +123,7 @@ func TestConfigFileMessages(t *testing.T) {
 	t.Parallel()
 	for content, message := range map[string]string{
 		"run-id: x\nflush-perod: 1s\n":      `:2: unknown option "flush-perod"; did you mean "flush-period"?`,
+		"ulr: http://es\n":                  `:1: unknown option "ulr"; did you mean "url"?`,
 		"flush-period: abc\n":               `:1: flush-period: "abc" is not a duration (like 1s or 500ms)`,
 		"flush-period: [1s]\n":              `:1: flush-period: takes one value, not several`,
 		"url: {a: b}\n":                     `:1: url: takes a list, not keys and values`,
@@ -199,7 +206,7 @@ func TestOptionsThatDoNotGoTogether(t *testing.T) {
 		"client-cert-file=a":                      `client-cert-file (--out elasticsearch=…) is given without client-key-file`,
 		"client-key-file=a":                       `client-key-file (--out elasticsearch=…) is given without client-cert-file`,
 		"bulk-size=2MiB,memory=1MiB":              `memory (--out elasticsearch=…) is 1MiB, less than one bulk request: bulk-size (--out elasticsearch=…) is 2MiB`,
-		"memory=1KiB":                             `memory (--out elasticsearch=…) is 1KiB, less than one bulk request: bulk-size (default) is 1MiB`,
+		"memory=1KiB":                             `memory (--out elasticsearch=…) is 1KiB, less than one bulk request: bulk-size (default) is 5MiB`,
 	} {
 		_, err := config.Load(config.Sources{Argument: argument})
 		assert.EqualError(t, err, message, argument)

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -22,7 +23,7 @@ const (
 type Kind string
 
 // The kinds of value. A list is separated by commas, a map is key=value pairs separated by commas; a
-// duration without a unit is in milliseconds, as k6 has it.
+// duration needs its unit, except where Millis says otherwise.
 const (
 	Text     Kind = "string"
 	List     Kind = "list"
@@ -32,6 +33,32 @@ const (
 	Size     Kind = "bytes"
 	Map      Kind = "map"
 )
+
+// Group is a heading below which the help of commands shows options.
+type Group string
+
+// The groups of options, in the order in which the help shows them.
+const (
+	RunGroup           Group = "Run"
+	DocumentGroup      Group = "Documents"
+	SendingGroup       Group = "Sending"
+	LogsGroup          Group = "Production logs"
+	AlarmGroup         Group = "Alarms"
+	NotificationGroup  Group = "Notifications"
+	IndexGroup         Group = "Indices"
+	DashboardGroup     Group = "Kibana"
+	ConnectionGroup    Group = "Connection"
+	AmazonGroup        Group = "Amazon OpenSearch Service"
+	ConfigurationGroup Group = "Configuration"
+)
+
+// Groups returns all groups, in order.
+func Groups() []Group {
+	return []Group{
+		RunGroup, DocumentGroup, SendingGroup, LogsGroup, AlarmGroup, NotificationGroup, IndexGroup, DashboardGroup,
+		ConnectionGroup, AmazonGroup, ConfigurationGroup,
+	}
+}
 
 // Option is one line of the table. Its kind is that of the field it fills.
 type Option struct {
@@ -44,9 +71,11 @@ type Option struct {
 	Choices    []string // the only values allowed; nil: any
 	Min, Max   string   // inclusive bounds, as a user would write them; empty: none
 	Secret     bool     // never printed
+	Millis     bool     // a duration without a unit is in milliseconds, as k6 has it; else it is refused
 	Address    bool     // printed without the login that may be in it
 	NotInFile  bool     // no key of a config file or of the JSON config
 	Where      Where
+	Group      Group  // heading in the help of commands; empty: that of the option before
 	Help       string // one sentence without a full stop
 	Ignored    string // not empty: accepted and ignored, and this is why
 
@@ -55,11 +84,11 @@ type Option struct {
 }
 
 var options = []Option{
-	{Name: "config", Env: "K6ES_CONFIG", Where: Both, NotInFile: true,
+	{Name: "config", Group: ConfigurationGroup, Env: "K6ES_CONFIG", Where: Both, NotInFile: true,
 		Help:  "config file; without it ./k6es.yaml, else k6es/k6es.yaml in the user's config folder, if there",
 		field: func(c *Config) any { return &c.File }},
 
-	{Name: "url", Aliases: []string{"address"}, Env: "K6_ELASTICSEARCH_URL", EnvAliases: []string{"K6_ELASTICSEARCH_ADDRESS"},
+	{Name: "url", Group: ConnectionGroup, Aliases: []string{"address"}, Env: "K6_ELASTICSEARCH_URL", EnvAliases: []string{"K6_ELASTICSEARCH_ADDRESS"},
 		Default: "http://localhost:9200", Address: true, Where: Both, valid: validAddress,
 		Help:  "addresses of the server; with several, requests are spread over them",
 		field: func(c *Config) any { return &c.URLs }},
@@ -81,7 +110,7 @@ var options = []Option{
 	{Name: "bearer-token", Env: "K6_ELASTICSEARCH_BEARER_TOKEN", Secret: true, Where: Both,
 		Help:  "token sent as \"Authorization: Bearer\", instead of user and password",
 		field: func(c *Config) any { return &c.BearerToken }},
-	{Name: "sigv4-region", Env: "K6_ELASTICSEARCH_SIGV4_REGION", Where: Both,
+	{Name: "sigv4-region", Group: AmazonGroup, Env: "K6_ELASTICSEARCH_SIGV4_REGION", Where: Both,
 		Help:  "AWS region: requests are signed with Signature Version 4, instead of user and password",
 		field: func(c *Config) any { return &c.SigV4Region }},
 	{Name: "sigv4-service", Env: "K6_ELASTICSEARCH_SIGV4_SERVICE", Default: "es", Choices: []string{"es", "aoss"}, Where: Both,
@@ -99,7 +128,7 @@ var options = []Option{
 	{Name: "sigv4-profile", Env: "K6_ELASTICSEARCH_SIGV4_PROFILE", Where: Both,
 		Help:  "profile in AWS's shared config files",
 		field: func(c *Config) any { return &c.SigV4Profile }},
-	{Name: "headers", Flag: "header", Env: "K6_ELASTICSEARCH_HEADERS", Secret: true, Where: Both,
+	{Name: "headers", Group: ConnectionGroup, Flag: "header", Env: "K6_ELASTICSEARCH_HEADERS", Secret: true, Where: Both,
 		Help:  "HTTP headers for every request, for example for a proxy",
 		field: func(c *Config) any { return &c.Headers }},
 	{Name: "ca-cert-file", Env: "K6_ELASTICSEARCH_CA_CERT_FILE", Where: Both,
@@ -122,7 +151,7 @@ var options = []Option{
 		Help:  "how long one request may take",
 		field: func(c *Config) any { return &c.Timeout }},
 
-	{Name: "index-prefix", Env: "K6_ELASTICSEARCH_INDEX_PREFIX", Default: "k6", Where: Both, valid: validPrefix,
+	{Name: "index-prefix", Group: IndexGroup, Env: "K6_ELASTICSEARCH_INDEX_PREFIX", Default: "k6", Where: Both, valid: validPrefix,
 		Help:  "what the name of every index and template begins with",
 		field: func(c *Config) any { return &c.IndexPrefix }},
 	{Name: "index-period", Env: "K6_ELASTICSEARCH_INDEX_PERIOD", Default: "month", Choices: []string{"month", "day"}, Where: Both,
@@ -134,7 +163,7 @@ var options = []Option{
 	{Name: "setup", Env: "K6_ELASTICSEARCH_SETUP", Default: "auto", Choices: []string{"auto", "off"}, Where: Both,
 		Help:  "whether a run installs missing templates; off: it only looks whether they are there, if the user may",
 		field: func(c *Config) any { return &c.Setup }},
-	{Name: "kibana-url", Env: "K6_KIBANA_URL", Address: true, Where: Both,
+	{Name: "kibana-url", Group: DashboardGroup, Env: "K6_KIBANA_URL", Address: true, Where: Both,
 		Help:  "address of Kibana or OpenSearch Dashboards, for dashboards and links",
 		field: func(c *Config) any { return &c.KibanaURL }},
 	{Name: "kibana-user", Env: "K6_KIBANA_USER", Where: Both,
@@ -150,7 +179,7 @@ var options = []Option{
 		Help:  "tenant of OpenSearch Dashboards that has the dashboards; else the user's default",
 		field: func(c *Config) any { return &c.KibanaTenant }},
 
-	{Name: "logs-index", Env: "K6_ELASTICSEARCH_LOGS_INDEX", Where: CLI,
+	{Name: "logs-index", Group: LogsGroup, Env: "K6_ELASTICSEARCH_LOGS_INDEX", Where: CLI,
 		Help:  "indices of the team's production logs, such as filebeat-*,logs-*",
 		field: func(c *Config) any { return &c.LogsIndex }},
 	{Name: "logs-fields", Flag: "logs-field", Env: "K6_ELASTICSEARCH_LOGS_FIELDS", Where: CLI,
@@ -160,11 +189,11 @@ var options = []Option{
 		Help:  "unit of the logs' latency field; else probed",
 		field: func(c *Config) any { return &c.LogsLatencyUnit }},
 
-	{Name: "alarms", Flag: "alarm", Env: "K6_ELASTICSEARCH_ALARMS", Where: CLI,
+	{Name: "alarms", Group: AlarmGroup, Flag: "alarm", Env: "K6_ELASTICSEARCH_ALARMS", Where: CLI,
 		Help:  "limits of alarm rules, as rule.parameter=value; rule=off leaves the rule out",
 		field: func(c *Config) any { return &c.Alarms }},
 
-	{Name: "notify", Env: "K6_ELASTICSEARCH_NOTIFY_URL", EnvAliases: []string{"K6_ELASTICSEARCH_NOTIFY"}, Secret: true, Where: Both,
+	{Name: "notify", Group: NotificationGroup, Env: "K6_ELASTICSEARCH_NOTIFY_URL", EnvAliases: []string{"K6_ELASTICSEARCH_NOTIFY"}, Secret: true, Where: Both,
 		Help:  "addresses that are told how a run or comparison ended: webhooks of Slack or Teams, or any other, which gets JSON",
 		field: func(c *Config) any { return &c.NotifyURLs }},
 	{Name: "notify-on", Env: "K6_ELASTICSEARCH_NOTIFY_ON", Default: "always", Choices: []string{"always", "failed", "worse"}, Where: Both,
@@ -177,11 +206,11 @@ var options = []Option{
 		Help:  "PEM file with the certificate authority of receivers of notifications, beside the system's",
 		field: func(c *Config) any { return &c.NotifyCACertFile }},
 
-	{Name: "index-name", Env: "K6_ELASTICSEARCH_INDEX_NAME", Where: Output,
+	{Name: "index-name", Group: IndexGroup, Env: "K6_ELASTICSEARCH_INDEX_NAME", Where: Output,
 		Help:    "ignored: index names are made from index-prefix",
 		Ignored: "index names are made from a prefix, set K6_ELASTICSEARCH_INDEX_PREFIX instead"},
 
-	{Name: "run-id", Env: "K6_ELASTICSEARCH_RUN_ID", Where: Both,
+	{Name: "run-id", Group: RunGroup, Env: "K6_ELASTICSEARCH_RUN_ID", Where: Both,
 		Help:  "id of the run; else the tag testid, else a new one; for a file, from its content",
 		field: func(c *Config) any { return &c.RunID }},
 	{Name: "append", Env: "K6_ELASTICSEARCH_APPEND", Default: "false", Where: Both,
@@ -221,7 +250,7 @@ var options = []Option{
 		Help:  "labels on every document of the run",
 		field: func(c *Config) any { return &c.Labels }},
 
-	{Name: "max-labels", Env: "K6_ELASTICSEARCH_MAX_LABELS", Default: "100", Min: "0", Where: Both,
+	{Name: "max-labels", Group: DocumentGroup, Env: "K6_ELASTICSEARCH_MAX_LABELS", Default: "100", Min: "0", Where: Both,
 		Help:  "distinct label keys of a run; those beyond it go to k6.tags",
 		field: func(c *Config) any { return &c.MaxLabels }},
 	{Name: "max-urls", Env: "K6_ELASTICSEARCH_MAX_URLS", Default: "1000", Min: "0", Where: Both,
@@ -231,11 +260,11 @@ var options = []Option{
 		Help:  "whether url.full is kept; auto: until max-urls is met",
 		field: func(c *Config) any { return &c.URLTag }},
 
-	{Name: "flush-period", Aliases: []string{"push-interval"}, Env: "K6_ELASTICSEARCH_FLUSH_PERIOD",
-		EnvAliases: []string{"K6_ELASTICSEARCH_PUSH_INTERVAL"}, Default: "1s", Min: "10ms", Where: Both,
+	{Name: "flush-period", Group: SendingGroup, Aliases: []string{"push-interval"}, Env: "K6_ELASTICSEARCH_FLUSH_PERIOD",
+		EnvAliases: []string{"K6_ELASTICSEARCH_PUSH_INTERVAL"}, Default: "1s", Min: "10ms", Millis: true, Where: Both,
 		Help:  "how long a sample waits at most before it is sent",
 		field: func(c *Config) any { return &c.FlushPeriod }},
-	{Name: "bulk-size", Env: "K6_ELASTICSEARCH_BULK_SIZE", Default: "1MiB", Min: "1KiB", Max: "90MiB", Where: Both,
+	{Name: "bulk-size", Env: "K6_ELASTICSEARCH_BULK_SIZE", Default: "5MiB", Min: "1KiB", Max: "90MiB", Where: Both,
 		Help:  "size of a bulk request before compression",
 		field: func(c *Config) any { return &c.BulkSize }},
 	{Name: "in-flight", Env: "K6_ELASTICSEARCH_IN_FLIGHT", Default: "2", Min: "1", Max: "64", Where: Both,
@@ -260,7 +289,7 @@ var options = []Option{
 		Help:  "what the spool may hold of all runs; 0: nothing is spooled",
 		field: func(c *Config) any { return &c.SpoolSize }},
 	{Name: "on-error", Env: "K6_ELASTICSEARCH_ON_ERROR", Default: "warn", Choices: []string{"warn", "abort"}, Where: Output,
-		Help:  "what happens when documents are refused or lost, the server refuses the login, or takes nothing for a minute: warn, or abort the test",
+		Help:  "what happens when, during the test, documents are refused or lost, the server refuses the login, or takes nothing for a minute: warn, or abort the test",
 		field: func(c *Config) any { return &c.OnError }},
 	{Name: "rejects-file", Env: "K6_ELASTICSEARCH_REJECTS_FILE", Where: Both,
 		Help:  "where lines and documents that cannot be stored are kept; else FILE.rejects, k6es-RUN.rejects for a live run",
@@ -353,15 +382,32 @@ func (o *Option) format() string {
 	}
 }
 
-// nearest is the name that a mistyped key probably meant; empty when none is near.
-func nearest(key string, names []string) string {
+// Nearest is the name that a mistyped one probably meant; empty when none is near. One mistake is forgiven, and
+// one for every three letters.
+func Nearest(key string, names []string) string {
 	best, distance := "", 1+max(1, len(key)/3)
 	for _, name := range names {
-		if d := levenshtein.ComputeDistance(key, name); d < distance {
+		if d := mistakes(key, name); d < distance && d < len(name) {
 			best, distance = name, d
 		}
 	}
 	return best
+}
+
+// mistakes are the letters that were mistyped, left out or added; two that changed places are one.
+func mistakes(key, name string) int {
+	d := levenshtein.ComputeDistance(key, name)
+	if d == 2 && len(key) == len(name) && letters(key) == letters(name) {
+		return 1
+	}
+	return d
+}
+
+// letters are those of a word, in order of the alphabet.
+func letters(word string) string {
+	sorted := []byte(word)
+	slices.Sort(sorted)
+	return string(sorted)
 }
 
 // camel turns ca-cert-file into caCertFile.

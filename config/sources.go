@@ -127,7 +127,7 @@ func (s Sources) unknownEnvironment() []string {
 			continue
 		}
 		warning := name + " is unknown and ignored"
-		if near := nearest(rest, known); near != "" {
+		if near := Nearest(rest, known); near != "" {
 			warning += "; did you mean " + environmentPrefix + near + "?"
 		}
 		warnings = append(warnings, warning)
@@ -146,11 +146,11 @@ func lookup(from, key string, where Where) (*Option, error) {
 	}
 	var names []string
 	for i := range options {
-		if options[i].Where&where != 0 {
-			names = append(names, options[i].Name)
+		if options[i].Where&where != 0 && options[i].Ignored == "" {
+			names = append(names, options[i].names()...)
 		}
 	}
-	if near := nearest(kebab(key), names); near != "" {
+	if near := Nearest(kebab(key), names); near != "" {
 		return nil, fmt.Errorf("%s: unknown option %q; did you mean %q?", from, key, near)
 	}
 	return nil, fmt.Errorf("%s: unknown option %q", from, key)

@@ -45,9 +45,9 @@ func Of(check string, err error, fix string) Finding {
 // Patient is the server that is looked at.
 type Patient struct {
 	Client *elastic.Client
-	Server elastic.Server
-	// Login says who the user is, as in: `user "k6" may not …`; empty without a login.
-	Login    string
+	// Stranger is the same server for somebody who does not log in.
+	Stranger *elastic.Client
+	Server   elastic.Server
 	Mappings mappings.Options
 	Now      func() time.Time
 }
@@ -76,14 +76,14 @@ func (p Patient) get(ctx context.Context, path string, out any) error {
 
 // unseen is the finding where the server did not say: users need not have the right to everything.
 func unseen(check string, err error) Finding {
-	if elastic.IsStatus(err, http.StatusForbidden) || elastic.IsStatus(err, http.StatusUnauthorized) {
+	if shut(err) {
 		return Finding{check, Off, "not shown to this user", ""}
 	}
 	return Finding{check, Warning, "could not be looked at: " + err.Error(), ""}
 }
 
 func (p Patient) templates(ctx context.Context) Finding {
-	const check, fix = "templates", "k6es setup --index-management"
+	const check, fix = "templates", "k6es setup"
 	findings, err := mappings.Check(ctx, p.Client, p.Mappings)
 	if err != nil {
 		return unseen(check, err)

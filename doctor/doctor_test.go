@@ -63,6 +63,15 @@ func disk(node string, available, total int) object {
 	return object{"node": node, "disk.avail": fmt.Sprint(available * gb), "disk.total": fmt.Sprint(total * gb)}
 }
 
+// ill is the health of a cluster with some indices of that status.
+func ill(status string, nodes int, names ...string) object {
+	indices := object{"k6-comparisons": object{"status": "green"}}
+	for _, name := range names {
+		indices[name] = object{"status": status}
+	}
+	return object{"cluster_name": "farm", "status": status, "number_of_data_nodes": nodes, "indices": indices}
+}
+
 // privileges is what a login may do: all but what is taken from it.
 func privileges(lacks map[string]string) object {
 	index := object{}
@@ -102,7 +111,10 @@ func examine(t *testing.T, said answers) map[string]doctor.Finding {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answer, known := said[r.URL.Path]
 		status, isStatus := answer.(int)
+		_, _, loggedIn := r.BasicAuth()
 		switch {
+		case !loggedIn && said[r.Method+" needs a login"] != nil:
+			w.WriteHeader(http.StatusUnauthorized)
 		case r.Method != http.MethodGet && !strings.Contains(r.URL.RawQuery, "require_alias=true"):
 			assert.Fail(t, "doctor writes", "%s %s", r.Method, r.URL)
 		case !known:
@@ -115,12 +127,15 @@ func examine(t *testing.T, said answers) map[string]doctor.Finding {
 		}
 	}))
 	t.Cleanup(server.Close)
-	client, err := elastic.New(elastic.Config{URLs: []string{server.URL}, User: "k6", Password: "p4ss"})
+	config := elastic.Config{URLs: []string{server.URL}, User: "k6", Password: "p4ss"}
+	client, err := elastic.New(config)
+	require.NoError(t, err)
+	stranger, err := elastic.New(config.WithoutLogin())
 	require.NoError(t, err)
 	probed, err := client.Probe(t.Context())
 	require.NoError(t, err)
 	now, mu := start, sync.Mutex{}
-	patient := doctor.Patient{Client: client, Server: probed, Login: `user "k6"`, Now: func() time.Time {
+	patient := doctor.Patient{Client: client, Stranger: stranger, Server: probed, Now: func() time.Time {
 		mu.Lock()
 		defer mu.Unlock()
 		now = now.Add(time.Millisecond)
@@ -173,16 +188,49 @@ func TestFindings(t *testing.T) {
 		text, fix string
 	}{
 		"yellow": {
-			with(answers{"/_cluster/health": object{"status": "yellow"}}), "Elasticsearch", doctor.Warning,
-			"http://es:9200 · 8.19.21, cluster farm, yellow: copies of some shards are missing", "GET _cluster/allocation/explain says why; on a single node, k6es setup --replicas 0 for new indices",
+			with(answers{"/_cluster/health": ill("yellow", 3, "k6-metrics-2026.11", "logs-shop")}), "Elasticsearch", doctor.Warning,
+			"http://es:9200 · 8.19.21, cluster farm, yellow: copies of shards are missing of k6-metrics-2026.11", "GET _cluster/allocation/explain says why",
+		},
+		"yellow, a single node": {
+			with(answers{"/_cluster/health": ill("yellow", 1, "k6-runs")}), "Elasticsearch", doctor.Warning,
+			"http://es:9200 · 8.19.21, cluster farm, yellow: copies of shards are missing of k6-runs",
+			`a single node holds no copies: k6es setup --replicas 0 for new indices, PUT k6-*/_settings {"index.number_of_replicas":0} for these`,
+		},
+		"yellow, not ours": {
+			with(answers{"/_cluster/health": ill("yellow", 1, "logs-1", "logs-2", "logs-3", "k6-runs-of-others")}), "Elasticsearch", doctor.OK,
+			"http://es:9200 · 8.19.21, cluster farm, yellow: copies of shards are missing of k6-runs-of-others, logs-1, logs-2, and 1 more, not k6's", "",
+		},
+		"yellow, without names": {
+			with(answers{"/_cluster/health": ill("yellow", 3)}), "Elasticsearch", doctor.Warning,
+			"http://es:9200 · 8.19.21, cluster farm, yellow: copies of shards are missing of indices that the server does not name", "GET _cluster/allocation/explain says why",
 		},
 		"red": {
-			with(answers{"/_cluster/health": object{"status": "red"}}), "Elasticsearch", doctor.Wrong,
-			"http://es:9200 · 8.19.21, cluster farm, red: some shards are missing, and their documents", "GET _cluster/allocation/explain says why",
+			with(answers{"/_cluster/health": ill("red", 3, "k6-series")}), "Elasticsearch", doctor.Wrong,
+			"http://es:9200 · 8.19.21, cluster farm, red: shards are missing, and their documents, of k6-series", "GET _cluster/allocation/explain says why",
+		},
+		"red, not ours": {
+			with(answers{"/_cluster/health": ill("red", 3, "logs-shop")}), "Elasticsearch", doctor.Warning,
+			"http://es:9200 · 8.19.21, cluster farm, red: shards are missing, and their documents, of logs-shop, not k6's", "GET _cluster/allocation/explain says why",
 		},
 		"health is not shown": {with(answers{"/_cluster/health": 403}), "Elasticsearch", doctor.OK, "http://es:9200 · 8.19.21, cluster farm", ""},
 
 		"no security": {with(answers{"/_security/user/_has_privileges": 405}), "credentials", doctor.OK, `the server asks for no login; user "k6" is not needed`, ""},
+		"login for a proxy": {
+			with(answers{"/_security/user/_has_privileges": 405, "GET needs a login": true, "POST needs a login": true}),
+			"credentials", doctor.OK, `user "k6" may write k6-metrics-*, k6-runs, k6-series, k6-comparisons; without a login nobody may`, "",
+		},
+		"login for a proxy, to write": {
+			with(answers{"/_security/user/_has_privileges": 405, "POST needs a login": true}),
+			"credentials", doctor.OK, `user "k6" may write k6-metrics-*, k6-runs, k6-series, k6-comparisons; without a login nobody may`, "",
+		},
+		"a proxy that lets nobody write": {
+			with(answers{"/_security/user/_has_privileges": 405, "GET needs a login": true, "/_bulk": 403, "/k6-series/_bulk": 403}),
+			"credentials", doctor.Wrong, `user "k6" may not write k6-metrics-*, k6-series`, "allow it in the proxy in front of the server: the server itself has no users",
+		},
+		"a proxy that fails": {
+			with(answers{"/_security/user/_has_privileges": 405, "/_bulk": 502}),
+			"credentials", doctor.Warning, "whether it may write could not be tried: http://es:9200 answered 502 to POST /_bulk", "",
+		},
 		"may not write": {
 			with(answers{"/_security/user/_has_privileges": privileges(map[string]string{"k6-metrics-*": "create_doc", "k6-runs": "index"})}),
 			"credentials", doctor.Wrong, `user "k6" may not write k6-metrics-*, k6-runs`, "grant create_doc, index on them (docs/access.md has roles)",
@@ -211,10 +259,14 @@ func TestFindings(t *testing.T) {
 			with(answers{"/_security/user/_has_privileges": 405, "/_opendistro/_security/authinfo": info, "/k6-runs/_search": 403}),
 			"credentials", doctor.Warning, `user "k6" (roles k6_ingest, own_index) may write, but not read k6-runs: no runs, no comparisons`, "map a role that may to it (docs/access.md has roles)",
 		},
-		"credentials are not shown": {with(answers{"/_security/user/_has_privileges": 403}), "credentials", doctor.Off, "not shown to this user", ""},
+		"credentials are not shown": {with(answers{"/_security/user/_has_privileges": 403}), "credentials", doctor.OK, `user "k6" may write k6-metrics-*, k6-runs, k6-series, k6-comparisons`, ""},
+		"credentials are not shown, may not write": {
+			with(answers{"/_security/user/_has_privileges": 403, "/k6-runs/_bulk": 403}), "credentials", doctor.Wrong, `user "k6" may not write k6-runs`,
+			"allow it in the proxy in front of the server, or in a role (docs/access.md has roles)",
+		},
 
-		"no templates":            {with(answers{"/_index_template/k6-metrics": 404, "/_index_template/k6-runs": 404}), "templates", doctor.Wrong, "k6-metrics: missing, and 1 more", "k6es setup --index-management"},
-		"foreign template":        {with(answers{"/_index_template/k6-runs": foreign}), "templates", doctor.Wrong, "k6-runs: a template of this name was not made by k6es", "k6es setup --index-management --force"},
+		"no templates":            {with(answers{"/_index_template/k6-metrics": 404, "/_index_template/k6-runs": 404}), "templates", doctor.Wrong, "k6-metrics: missing, and 1 more", "k6es setup"},
+		"foreign template":        {with(answers{"/_index_template/k6-runs": foreign}), "templates", doctor.Wrong, "k6-runs: a template of this name was not made by k6es", "k6es setup --force"},
 		"templates are not shown": {with(answers{"/_index_template/k6-metrics": 403}), "templates", doctor.Off, "not shown to this user", ""},
 
 		"no indices":       {with(answers{"/" + names + "/_mapping": object{}}), "indices", doctor.Off, "none yet: the first run makes them", ""},

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,6 +42,9 @@ func (p Patient) credentials(ctx context.Context) Finding {
 	if errors.As(err, &answer) && strings.Contains(answer.Reason, "unknown index privilege") {
 		return Finding{credentials, Off, "this version cannot tell what its users may do", ""}
 	}
+	if shut(err) {
+		return p.tried(ctx, p.Client.Login(), "allow it in the proxy in front of the server, or in a role (docs/access.md has roles)")
+	}
 	if !elastic.IsUnknown(err) {
 		return unseen(credentials, err)
 	}
@@ -49,17 +53,33 @@ func (p Patient) credentials(ctx context.Context) Finding {
 		return unseen(credentials, err)
 	}
 	if !secured {
-		return Finding{credentials, OK, p.open(), ""}
+		return p.unsecured(ctx)
 	}
-	return p.tried(ctx, roles)
+	return p.tried(ctx, roles, "map a role that may to it (docs/access.md has roles)")
 }
 
-// open is said of a server that anybody may use.
-func (p Patient) open() string {
-	if p.Login == "" {
-		return "the server asks for no login"
+// unsecured looks at a server that knows no users. What stands in front of it may: it is asked without the login,
+// too.
+func (p Patient) unsecured(ctx context.Context) Finding {
+	const fix = "allow it in the proxy in front of the server: the server itself has no users"
+	login := p.Client.Login()
+	finding := p.tried(ctx, login, fix)
+	switch {
+	case finding.Mark != OK:
+	case login == "":
+		finding.Text = "the server asks for no login"
+	case p.needed(ctx):
+		finding.Text += "; without a login nobody may"
+	default:
+		finding.Text = fmt.Sprintf("the server asks for no login; %s is not needed", login)
 	}
-	return fmt.Sprintf("the server asks for no login; %s is not needed", p.Login)
+	return finding
+}
+
+// needed tells whether somebody who does not log in is turned away, at the door or when writing.
+func (p Patient) needed(ctx context.Context) bool {
+	_, err := p.Stranger.Probe(ctx)
+	return denied(err) || denied(bulk(ctx, p.Stranger, "/_bulk", p.trial(p.names()[0])))
 }
 
 // The privileges of Elasticsearch by what they are for. Samples are only added; the other documents change.
@@ -150,33 +170,81 @@ func (p Patient) roles(ctx context.Context) (roles string, secured bool, err err
 	return "", false, nil
 }
 
-// tried finds out by trying. Each attempt to write wants an alias of a name that is none: whoever may
-// write is told so, and nothing comes to be.
-func (p Patient) tried(ctx context.Context, roles string) Finding {
+// tried finds out by trying, what to do about a refusal is the fix. Each attempt to write wants an alias of a name
+// that is none, and a version of a document that is not there: whoever may write is told so, and nothing comes to be.
+func (p Patient) tried(ctx context.Context, who, fix string) Finding {
+	if who == "" {
+		who = "a user without a login"
+	}
 	var mayNotWrite, mayNotRead []string
+	var unclear error
 	for _, name := range p.names() {
-		index := strings.TrimSuffix(name, "*")
-		if index != name {
-			index += "doctor"
-		}
-		err := p.Client.JSON(ctx, http.MethodPut, "/"+index+"/_doc/doctor?op_type=create&require_alias=true", map[string]any{}, nil)
-		if elastic.IsStatus(err, http.StatusForbidden) {
+		write := p.write(ctx, name)
+		if denied(write) {
 			mayNotWrite = append(mayNotWrite, name)
 		}
-		err = p.get(ctx, "/"+name+"/_search?size=0&ignore_unavailable=true&allow_no_indices=true", nil)
-		if elastic.IsStatus(err, http.StatusForbidden) {
+		unclear = cmp.Or(unclear, failed(write))
+		if denied(p.get(ctx, "/"+name+"/_search?size=0&ignore_unavailable=true&allow_no_indices=true", nil)) {
 			mayNotRead = append(mayNotRead, name)
 		}
 	}
-	const fix = "map a role that may to it (docs/access.md has roles)"
 	switch {
 	case len(mayNotWrite) > 0:
-		return Finding{credentials, Wrong, fmt.Sprintf("%s may not write %s", roles, strings.Join(mayNotWrite, ", ")), fix}
+		return Finding{credentials, Wrong, fmt.Sprintf("%s may not write %s", who, strings.Join(mayNotWrite, ", ")), fix}
+	case unclear != nil:
+		return Finding{credentials, Warning, "whether it may write could not be tried: " + unclear.Error(), ""}
 	case len(mayNotRead) > 0:
 		return Finding{
-			credentials, Warning, fmt.Sprintf("%s may write, but not read %s: no runs, no comparisons", roles, strings.Join(mayNotRead, ", ")), fix,
+			credentials, Warning, fmt.Sprintf("%s may write, but not read %s: no runs, no comparisons", who, strings.Join(mayNotRead, ", ")), fix,
 		}
 	default:
-		return Finding{credentials, OK, fmt.Sprintf("%s may write %s", roles, strings.Join(p.names(), ", ")), ""}
+		return Finding{credentials, OK, fmt.Sprintf("%s may write %s", who, strings.Join(p.names(), ", ")), ""}
 	}
+}
+
+// trial is the index that is written to for a name.
+func (p Patient) trial(name string) string {
+	if index, pattern := strings.CutSuffix(name, "*"); pattern {
+		return index + "doctor"
+	}
+	return name
+}
+
+// write tries to write to an index of that name, in the ways of k6es: what stands in front of a server may refuse
+// one of them by its path. The error is the first no, else the server's last answer.
+func (p Patient) write(ctx context.Context, name string) error {
+	index := p.trial(name)
+	path := "/" + index + "/_doc/doctor?require_alias=true&if_seq_no=0&if_primary_term=1"
+	err := p.Client.JSON(ctx, http.MethodPut, path, map[string]any{}, nil)
+	switch {
+	case denied(err):
+		return err
+	case index != name: // samples
+		return bulk(ctx, p.Client, "/_bulk", index)
+	default:
+		return bulk(ctx, p.Client, "/"+index+"/_bulk", index)
+	}
+}
+
+// bulk is the attempt to write by a bulk request.
+func bulk(ctx context.Context, client *elastic.Client, path, index string) error {
+	lines := fmt.Sprintf(`{"index":{"_index":%q,"_id":"doctor","if_seq_no":0,"if_primary_term":1}}`+"\n{}\n", index)
+	return client.JSON(ctx, http.MethodPost, path+"?require_alias=true", []byte(lines), nil)
+}
+
+// shut tells whether the answer is that one may not.
+func shut(err error) bool {
+	return elastic.IsStatus(err, http.StatusUnauthorized) || elastic.IsStatus(err, http.StatusForbidden)
+}
+
+// denied tells it of a request that every server knows: a proxy may also say that nobody may.
+func denied(err error) bool { return shut(err) || elastic.IsStatus(err, http.StatusMethodNotAllowed) }
+
+// failed is why it could not be found out whether one may write: any other answer than the server's own no.
+func failed(err error) error {
+	var answer *elastic.Error
+	if errors.As(err, &answer) && answer.Status < http.StatusInternalServerError {
+		return nil
+	}
+	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -255,11 +256,57 @@ func TestErrorSentences(t *testing.T) {
 	}
 }
 
+// What a connection without the login sends is what a proxy or a server without users needs, and nothing else.
+func TestWithoutLogin(t *testing.T) {
+	t.Parallel()
+	for name, login := range map[string]elastic.Config{
+		"user":    {User: "k6", Password: "geheim"},
+		"API key": {APIKey: "geheim"}, "token": {ServiceToken: "geheim"}, "bearer": {BearerToken: "geheim"},
+		"header": {Headers: map[string]string{"authorization": "Bearer geheim"}},
+		"AWS":    {SigV4: elastic.SigV4{Region: "eu", AccessKey: "a", SecretKey: "geheim"}},
+		"in URL": {URLs: []string{"http://k6:geheim@HOST/es"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var sent http.Header
+			url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				sent = r.Header
+				assert.Equal(t, "/es/", r.URL.Path)
+				_, _ = io.WriteString(w, `{}`)
+			})
+			if login.URLs == nil {
+				login.URLs = []string{url + "/es"}
+			} else {
+				login.URLs = []string{strings.Replace(login.URLs[0], "HOST", strings.TrimPrefix(url, "http://"), 1)}
+			}
+			headers := map[string]string{"X-Tenant": "shop"}
+			maps.Copy(headers, login.Headers)
+			login.Headers = headers
+			client := newClient(t, login)
+			assert.NotEmpty(t, client.Login())
+			require.NoError(t, get(t, client))
+			assert.NotEmpty(t, sent.Get("Authorization"))
+
+			client = newClient(t, login.WithoutLogin())
+			assert.Empty(t, client.Login())
+			require.NoError(t, get(t, client))
+			assert.Empty(t, sent.Get("Authorization"))
+			assert.Equal(t, "shop", sent.Get("X-Tenant"))
+			assert.Equal(t, headers, login.Headers, "what it was made from is as it was")
+		})
+	}
+}
+
 func TestNoAnswer(t *testing.T) {
 	t.Parallel()
 	refused := closedAddress(t)
 	hangUp := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		connection, _, _ := http.NewResponseController(w).Hijack()
+		_ = connection.Close()
+	})
+	transport := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		connection, _, _ := http.NewResponseController(w).Hijack()
+		_, _ = io.WriteString(connection, "This is not a HTTP port")
 		_ = connection.Close()
 	})
 	release := make(chan struct{})
@@ -270,6 +317,8 @@ func TestNoAnswer(t *testing.T) {
 		"refused": {"http://" + refused, "http://" + refused + " does not answer (connection refused)"},
 		"hung up": {hangUp, hangUp + " closed the connection without an answer. If it speaks TLS, use https://" + host(hangUp)},
 		"slow":    {slow, slow + " does not answer (nothing came within 200ms)"},
+		"transport": {transport, transport + " does not speak HTTP: it looks like the port by which nodes talk to each other (transport). " +
+			"Use the HTTP port, which is 9200 where nobody changed it"},
 		"unknown": {"http://unknown.invalid:9200", `http://unknown.invalid:9200 does not answer (no such host "unknown.invalid")`},
 	}
 	for name, test := range tests {

@@ -224,6 +224,9 @@ func explain(u *url.URL, err error, said string, timeout time.Duration) string {
 		return fmt.Sprintf("%s does not speak TLS. Use http://%s", node, u.Host)
 	case errors.As(err, &unresolved):
 		return fmt.Sprintf("%s does not answer (no such host %q)", node, unresolved.Name)
+	case strings.Contains(said, transportGreeting):
+		return fmt.Sprintf("%s does not speak HTTP: it looks like the port by which nodes talk to each other (transport). "+
+			"Use the HTTP port, which is 9200 where nobody changed it", node)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return node + " does not answer (connection refused)"
 	case errors.As(err, &network) && network.Timeout():
@@ -234,6 +237,9 @@ func explain(u *url.URL, err error, said string, timeout time.Duration) string {
 		return fmt.Sprintf("%s does not answer (%s)", node, said)
 	}
 }
+
+// transportGreeting is what Go makes of the answer of a transport port to HTTP: "This is not an HTTP port".
+const transportGreeting = `malformed HTTP status code "is"`
 
 // address is scheme and host: never credentials, path or query.
 func address(u *url.URL) string { return u.Scheme + "://" + u.Host }

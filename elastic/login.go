@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 )
 
 // login says in words who we are, for messages. The zero value is nobody.
@@ -12,6 +13,9 @@ type login struct {
 	refused string // as in: answered 401 (…)
 	remedy  string // what to set
 }
+
+// nobody is who we are without a login.
+const nobody = "nobody"
 
 const setUser = "Set K6_ELASTICSEARCH_USER and K6_ELASTICSEARCH_PASSWORD"
 
@@ -36,8 +40,36 @@ func (c Config) login(addresses []*url.URL) login {
 	case c.User != "":
 		return userLogin(c.User)
 	default:
-		return login{"nobody", "it wants a login", setUser + ", or K6_ELASTICSEARCH_API_KEY"}
+		return login{nobody, "it wants a login", setUser + ", or K6_ELASTICSEARCH_API_KEY"}
 	}
+}
+
+// WithoutLogin is the same connection for somebody who does not log in. What a proxy wants stays, and so does a
+// client certificate.
+func (c Config) WithoutLogin() Config {
+	c.User, c.Password, c.APIKey, c.ServiceToken, c.BearerToken, c.SigV4 = "", "", "", "", "", SigV4{}
+	c.URLs = slices.Clone(c.URLs)
+	for i, raw := range c.URLs {
+		if address, err := parseAddress(raw); err == nil {
+			address.User = nil
+			c.URLs[i] = address.String()
+		}
+	}
+	headers := c.header()
+	headers.Del("Authorization")
+	c.Headers = make(map[string]string, len(headers))
+	for name := range headers {
+		c.Headers[name] = headers.Get(name)
+	}
+	return c
+}
+
+// Login says in words who this client is, as in: user "k6"; empty without a login.
+func (c *Client) Login() string {
+	if c.login.who == nobody {
+		return ""
+	}
+	return c.login.who
 }
 
 // userOf returns the first user named in a URL.

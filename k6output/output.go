@@ -16,6 +16,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -156,7 +157,8 @@ func (o *Output) Description() string {
 }
 
 // Start asks for the server and starts the worker. A server that does not answer is no error: samples wait for it.
-// A server that k6es cannot work with, or that refuses the login, is one.
+// A server that k6es cannot work with, or that refuses the login, is one, whatever on-error says: waiting mends neither,
+// and nothing is measured yet that could be lost. A user who may not ask what server this is may write all the same.
 func (o *Output) Start() error {
 	for _, warning := range o.config.Warnings {
 		o.log.Warn(warning)
@@ -214,10 +216,13 @@ func (o *Output) probe() error {
 	switch {
 	case errors.As(err, &connection), errors.Is(err, context.DeadlineExceeded):
 		o.server = "does not answer"
-	case errors.As(err, &answer) && answer.Status != 401:
+	case elastic.IsStatus(err, http.StatusForbidden):
+		o.server = elastic.Server{}.String()
+		return nil
+	case errors.As(err, &answer) && answer.Status != http.StatusUnauthorized:
 		o.server = fmt.Sprintf("answered %d", answer.Status)
 	default:
-		return err
+		return errext.WithExitCodeIfNone(err, exitcodes.InvalidConfig)
 	}
 	o.away = err
 	return nil

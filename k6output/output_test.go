@@ -230,19 +230,41 @@ func TestStartRefusesWhatCannotWork(t *testing.T) {
 	t.Parallel()
 	server := newCluster(t)
 	server.status = http.StatusUnauthorized
-	params, _ := testParams(t, server.url)
-	params.Environment["K6_ELASTICSEARCH_USER"], params.Environment["K6_ELASTICSEARCH_PASSWORD"] = "k6", "geheim"
-	o, err := New(params)
-	require.NoError(t, err)
-	err = o.Start()
-	require.ErrorContains(t, err, `answered 401 (wrong user or password for "k6")`)
-	assert.NotContains(t, err.Error(), "geheim")
-	require.NoError(t, o.Stop(), "as if it had never been started")
+	for _, onError := range []string{"warn", abort} {
+		params, _ := testParams(t, server.url+",on-error="+onError)
+		params.Environment["K6_ELASTICSEARCH_USER"], params.Environment["K6_ELASTICSEARCH_PASSWORD"] = "k6", "geheim"
+		o, err := New(params)
+		require.NoError(t, err)
+		err = o.Start()
+		require.ErrorContains(t, err, `answered 401 (wrong user or password for "k6")`)
+		assert.NotContains(t, err.Error(), "geheim")
+		var coded errext.HasExitCode
+		require.ErrorAs(t, err, &coded)
+		assert.Equal(t, exitcodes.InvalidConfig, coded.ExitCode())
+		require.NoError(t, o.Stop(), "as if it had never been started")
+	}
+}
 
+// Who may not ask what server this is may write all the same: only refused documents tell.
+func TestAServerThatDoesNotSayWhatItIs(t *testing.T) {
+	t.Parallel()
+	server, samples := newCluster(t), newRunSamples()
 	server.status = http.StatusForbidden
-	o, hook := newOutput(t, server.url)
-	require.NoError(t, o.Start())
-	assert.Contains(t, o.Description(), "· answered 403 ·")
+	o, ended := aborts(t, server.url)
+	assert.Contains(t, o.Description(), "· a server that does not say to this user what it is ·")
+	o.AddMetricSamples([]metrics.SampleContainer{samples.request(0), samples.request(time.Second)})
+	require.Eventually(t, func() bool { return o.writer.Stats().Delivered() > 0 }, time.Minute, time.Millisecond)
+	assert.Empty(t, ended)
 	require.NoError(t, o.Stop())
-	assert.NotEmpty(t, lines(hook))
+}
+
+func TestAbortWhenNothingMayBeWritten(t *testing.T) {
+	t.Parallel()
+	server, samples := newCluster(t), newRunSamples()
+	server.status = http.StatusForbidden
+	server.Always(ingesttest.Fault{Status: http.StatusForbidden})
+	o, ended := aborts(t, server.url)
+	o.AddMetricSamples([]metrics.SampleContainer{samples.request(0), samples.request(time.Second)})
+	requireAbort(t, ended, server.url+" answered 403")
+	require.NoError(t, o.Stop())
 }
