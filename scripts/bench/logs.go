@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
@@ -77,7 +78,7 @@ func (b *logsBench) run(ctx context.Context) (report, error) {
 	}
 	figures := found["k6es logs"]
 	return report{
-		Tables: []table{{Title: fmt.Sprintf("what %d log lines said", b.lines), Columns: []string{"k6es logs"}, Rows: []row{
+		Tables: []table{{Title: "what " + humanize.Comma(b.lines) + " log lines said", Columns: []string{"k6es logs"}, Rows: []row{
 			{Name: "seconds", Cells: []values{figures["seconds"]}},
 			{Name: "server CPU, s", Cells: []values{figures["server CPU, s"]}},
 		}}},
