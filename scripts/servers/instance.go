@@ -24,7 +24,7 @@ import (
 
 const (
 	defaultHeap  = "512m"
-	readyTimeout = 120 * time.Second
+	readyTimeout = 5 * time.Minute // ten that start at once share two cores
 	stopTimeout  = 15 * time.Second
 )
 
