@@ -34,7 +34,7 @@ var arrows = map[string][]string{
 	"terminal": {},
 	"elastic":  {},
 	"mappings": {"elastic"},
-	"logs":     {"terminal"},
+	"logs":     {"elastic", "terminal"},
 	"alerts":   {"elastic", "logs"},
 	"kibana":   {"elastic", "logs", "mappings"},
 	"ingest":   {"elastic", "mappings", "terminal"},
