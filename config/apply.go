@@ -62,11 +62,13 @@ func (c Config) Origin() ci.Overrides {
 	}
 }
 
-// UploadWriter is how an upload sends: it waits for the server, and ends where waiting does not help.
+// UploadWriter is how an upload sends: it waits for the server, and ends where waiting does not help. It holds what
+// keeps the server busy, and a little more: to be far ahead of it costs memory and gains nothing.
 // Prepare, Rejects and Log are left to the caller.
 func (c Config) UploadWriter() ingest.WriterOptions {
 	options := c.writer()
 	options.Wait, options.Fatal = true, true
+	options.Memory = min(options.Memory, int64(options.InFlight+1)*int64(options.BlockSize))
 	if options.RetryFor == 0 {
 		options.RetryFor = uploadPatience
 	}

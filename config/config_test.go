@@ -306,17 +306,18 @@ func TestSpoolIsInTheStateFolder(t *testing.T) {
 	assert.Equal(t, "here", dir.Root)
 }
 
-// Samples and blocks share the memory of a live run; an upload has all of it for blocks.
+// Samples and blocks share the memory of a live run; an upload has it for blocks, as many as keep the server busy.
 func TestMemoryIsShared(t *testing.T) {
 	t.Parallel()
-	c := config.Config{Memory: 64 << 20, BulkSize: 5 << 20}
+	c := config.Config{Memory: 64 << 20, BulkSize: 5 << 20, InFlight: 2}
 	assert.EqualValues(t, 16<<20, c.LiveQueue())
 	assert.EqualValues(t, 48<<20, c.LiveWriter().Memory)
 	assert.Equal(t, 5<<20, c.LiveWriter().BlockSize)
 	c.Memory = 8 << 20
 	assert.Equal(t, 1<<20, c.LiveWriter().BlockSize, "one block in memory must not keep out all others")
+	assert.EqualValues(t, 8<<20, c.UploadWriter().Memory)
 	c.Memory = 64 << 20
-	assert.EqualValues(t, 64<<20, c.UploadWriter().Memory)
+	assert.EqualValues(t, 15<<20, c.UploadWriter().Memory, "a file that is read far ahead of the server loads no sooner")
 }
 
 // What only k6 was told is what the k6es command has to be told, too.
