@@ -185,7 +185,7 @@ func (c *Config) check() error {
 		c.either("place for dashboards (spaces are Kibana's, tenants those of OpenSearch Dashboards)", "kibana-space", "kibana-tenant"),
 		c.needs("client-cert-file", "client-key-file"),
 		c.needs("client-key-file", "client-cert-file"),
-		c.bulkFits(),
+		c.fitBulk(),
 		c.notifies(),
 	)
 }
@@ -217,7 +217,11 @@ func (c *Config) notifies() error {
 	return nil
 }
 
-func (c *Config) bulkFits() error {
+// fitBulk makes bulk requests no larger than the memory, unless somebody said how large they are.
+func (c *Config) fitBulk() error {
+	if !c.given("bulk-size") {
+		c.BulkSize = min(c.BulkSize, c.Memory)
+	}
 	if c.Memory >= c.BulkSize {
 		return nil
 	}

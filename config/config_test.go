@@ -320,6 +320,14 @@ func TestMemoryIsShared(t *testing.T) {
 	assert.EqualValues(t, 15<<20, c.UploadWriter().Memory, "a file that is read far ahead of the server loads no sooner")
 }
 
+// A small memory makes bulk requests small; nobody has to name both.
+func TestSmallMemory(t *testing.T) {
+	t.Parallel()
+	c, err := config.Load(config.Sources{Argument: "http://localhost:9200,memory=2MiB"})
+	require.NoError(t, err)
+	assert.Equal(t, config.Bytes(2<<20), c.BulkSize)
+}
+
 // What only k6 was told is what the k6es command has to be told, too.
 func TestOnlyK6(t *testing.T) {
 	t.Parallel()

@@ -206,7 +206,7 @@ func TestOptionsThatDoNotGoTogether(t *testing.T) {
 		"client-cert-file=a":                      `client-cert-file (--out elasticsearch=…) is given without client-key-file`,
 		"client-key-file=a":                       `client-key-file (--out elasticsearch=…) is given without client-cert-file`,
 		"bulk-size=2MiB,memory=1MiB":              `memory (--out elasticsearch=…) is 1MiB, less than one bulk request: bulk-size (--out elasticsearch=…) is 2MiB`,
-		"memory=1KiB":                             `memory (--out elasticsearch=…) is 1KiB, less than one bulk request: bulk-size (default) is 5MiB`,
+		"memory=1KiB,bulk-size=2KiB":              `memory (--out elasticsearch=…) is 1KiB, less than one bulk request: bulk-size (--out elasticsearch=…) is 2KiB`,
 	} {
 		_, err := config.Load(config.Sources{Argument: argument})
 		assert.EqualError(t, err, message, argument)
