@@ -110,37 +110,66 @@ func TestCompareWithoutResponseTimes(t *testing.T) {
 	}
 }
 
-// TestCompareMetricThatCannotDecide: a gate that can never close is a mistake.
+// TestCompareMetricThatCannotDecide: a gate that can never close is a mistake; one that had nothing to close for is
+// none, and is told of.
 func TestCompareMetricThatCannotDecide(t *testing.T) {
 	t.Parallel()
 	dir, flags := baselineFiles(t, 2)
 	run := synthetic{seed: 5, start: monday.AddDate(0, 0, 5)}.write(t, dir, "new.json", "p(95)<1000")
 	file, err := os.OpenFile(run, os.O_APPEND|os.O_WRONLY, 0)
 	require.NoError(t, err)
-	_, err = file.WriteString(`{"type":"Metric","data":{"name":"lost_orders","type":"counter","contains":"default","thresholds":["count<1"]},"metric":"lost_orders"}
+	_, err = file.WriteString(`{"type":"Metric","data":{"name":"http_req_fails","type":"counter","contains":"default","thresholds":["count<1"]},"metric":"http_req_fails"}
 {"type":"Metric","data":{"name":"vus","type":"gauge","contains":"default","thresholds":[]},"metric":"vus"}
 {"metric":"vus","type":"Point","data":{"time":"2026-11-21T02:00:59.9Z","value":3,"tags":{}}}
+{"type":"Metric","data":{"name":"data_sent","type":"counter","contains":"data","thresholds":[]},"metric":"data_sent"}
+{"metric":"data_sent","type":"Point","data":{"time":"2026-11-21T02:00:59.9Z","value":3,"tags":{}}}
 `)
 	require.NoError(t, err)
 	require.NoError(t, file.Close())
+	with := func(metric string, more ...string) ended {
+		args := append([]string{"compare", "--contender", run, "--metric", metric}, more...)
+		return execute(t, nowhere, append(args, flags...)...)
+	}
 	for metric, want := range map[string]string{
-		"http_req_duratoin":                  "--metric http_req_duratoin: no run has it. Did you mean http_req_duration?",
-		"http_req_duration{name:GET /item}":  "Did you mean http_req_duration{name:GET /items}?",
-		"nope":                               "no run has it; what was compared is http_req_duration, http_req_failed, http_reqs",
-		"vus":                                "--metric vus decides nothing: a gauge is not compared",
-		"lost_orders":                        "",
-		"dropped_iterations{scenario:other}": "",
-		"http_req_duration{scenario:shop}":   "",
+		"http_req_duratoin":                     "--metric http_req_duratoin: no run has it. Did you mean http_req_duration?",
+		"http_req_duratoin{name:GET /items}":    "Did you mean http_req_duration{name:GET /items}?",
+		"http_req_duration{name:GET /item}":     "Did you mean http_req_duration{name:GET /items}?",
+		"http_req_duration{scenario:shpo}":      "Did you mean http_req_duration{scenario:shop}?",
+		"vus":                                   "--metric vus decides nothing: a gauge is not compared",
+		"vus{scenario:shop}":                    "decides nothing: a gauge is not compared",
+		"vuss":                                  "Did you mean vus?",
+		"data_sent":                             "--metric data_sent decides nothing: neither more nor less data is better",
+		"http_req_duration{status:200}":         "decides nothing: what is compared of a part of a run is http_req_duration{scenario:…} and http_req_duration{name:…}",
+		"http_req_duration{name:GET /items":     "decides nothing: what is compared of a part of a run is",
+		"http_req_duration{expected_response:}": "decides nothing: what is compared of a part of a run is",
 	} {
-		got := execute(t, nowhere, append([]string{"compare", "--contender", run, "--metric", metric, "--fail-on", "never"}, flags...)...)
-		if want == "" {
-			assert.Equal(t, cmd.ExitOK, got.code, "%s: %s", metric, got.err)
-			continue
-		}
+		got := with(metric, "--fail-on", "never")
 		assert.Equal(t, cmd.ExitUsage, got.code, metric)
 		assert.Contains(t, got.err, want)
 		assert.Empty(t, got.out)
 	}
+	for metric, reason := range map[string]string{
+		"my_errors":                          "counted nothing",
+		"my_errors{scenario:shop}":           "counted nothing there",
+		"nope":                               "not near any",
+		"http_req_fails":                     "near one, but a threshold names it",
+		"dropped_iterations{scenario:other}": "nothing was dropped",
+		"http_req_duration{scenario:browse}": "another scenario, which is not mistyped",
+		"http_req_duration{name:GET /a}":     "a request that was not made",
+	} {
+		got := with(metric, "--format", "json")
+		assert.Equal(t, cmd.ExitOK, got.code, "%s: %s: %s", metric, reason, got.err)
+		warning := "--metric " + metric + ": no run has it, so it decided nothing"
+		assert.Contains(t, got.err, "warning: "+warning)
+		assert.Contains(t, got.comparison(t).Warnings, warning)
+	}
+	known := with("http_req_duration{scenario:shop}", "--format", "json")
+	assert.Equal(t, cmd.ExitOK, known.code, known.err)
+	assert.NotContains(t, known.err, "no run has it")
+
+	slow := synthetic{seed: 6, start: monday.AddDate(0, 0, 6), factor: map[string]float64{"GET /items": 2, "GET /search": 2, "POST /orders": 2}}
+	got := execute(t, nowhere, append([]string{"compare", "--contender", slow.write(t, dir, "slow.json"), "--metric", "my_errors"}, flags...)...)
+	assert.Equal(t, cmd.ExitRegression, got.code, "the rest decides: %s", got.err)
 }
 
 // TestCompareNamesBaselines says which runs they are.
@@ -383,6 +412,24 @@ func TestCompareStoredRuns(t *testing.T) {
 		assert.Equal(t, cmd.ExitOK, first.code, first.err)
 		assert.Contains(t, first.out, `no earlier run of test "shop" in environment "staging" on branch`)
 		assert.Contains(t, first.out, "verdict: not judged · exit 0")
+	})
+	t.Run("unended", func(t *testing.T) {
+		killed := synthetic{seed: 70, start: monday.AddDate(0, 0, 20)}
+		recorder := runs.NewRecorder(facts("killed", "lonely", ""), killed.seed, nil)
+		killed.each(ingest.NewRegistry(), recorder.Add)
+		snapshot, err := recorder.Snapshot(runs.Outcome{Status: runs.Running}, false, killed.start.Add(time.Minute))
+		require.NoError(t, err)
+		require.NoError(t, s.Record(t.Context(), snapshot))
+		s.refresh(t)
+		for name, flags := range map[string][]string{"compared": {"--baseline", "main-1", "--baseline", "main-2"}, "first": {"--environment", "staging"}} {
+			args := append([]string{"--contender", "killed", "--metric", "http_req_duration", "--metric", "http_reqs", "--format", "json"}, flags...)
+			got := s.compare(t, args...)
+			require.Equal(t, cmd.ExitOK, got.code, "%s: %s", name, got.err)
+			assert.NotContains(t, got.err, "no run has it", name)
+			assert.Contains(t, got.out, `"contender: its distribution is not kept for tenths of the run"`, name)
+		}
+		lone := s.compare(t, "--contender", "killed", "--test-name", "shop", "--metric", "my_errors")
+		assert.Equal(t, cmd.ExitOK, lone.code, lone.err)
 	})
 	t.Run("link", func(t *testing.T) {
 		vars := map[string]string{"K6_ELASTICSEARCH_URL": s.url, "K6_ELASTICSEARCH_INDEX_PREFIX": s.Prefix, "K6_KIBANA_URL": "http://kibana:5601/", "K6_KIBANA_SPACE": "load"}

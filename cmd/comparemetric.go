@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -10,26 +11,37 @@ import (
 	"github.com/k6es/k6es/runs/compare"
 )
 
-// checkMetrics refuses a --metric that no run has: a gate that nothing can close is a mistake.
+// checkMetrics refuses a --metric that can never decide: one of a kind that is not compared, or a mistyped one. Any
+// other that no run has may be in the next one: k6 emits no metric that never counted, and errors that did not occur
+// are no mistake.
 func (c *comparer) checkMetrics(contender *side, baseline []*side, report compare.Report) error {
-	metrics, series := compared(report)
 	all := append([]*side{contender}, baseline...)
-	for _, metric := range c.options.metrics {
-		if slices.Contains(series, metric) || slices.Contains(metrics, metric) || silent(metric, metrics, all) {
-			continue
+	for _, metric := range c.idle(report) {
+		if why := uncompared(metric, all); why != "" {
+			return usageError("--metric %s decides nothing: %s", metric, why)
 		}
-		for _, s := range all {
-			if why := s.run.Uncompared[metric]; why != "" {
-				return usageError("--metric %s decides nothing: %s", metric, why)
-			}
+		if near := nearest(metric, all, report); near != "" {
+			return usageError("--metric %s: no run has it. Did you mean %s?", metric, near)
 		}
-		hint := "; what was compared is " + strings.Join(metrics, ", ")
-		if near := config.Nearest(metric, slices.Concat(metrics, series)); near != "" {
-			hint = ". Did you mean " + near + "?"
-		}
-		return usageError("--metric %s: no run has it%s", metric, hint)
 	}
 	return nil
+}
+
+// idle are those of --metric that no run has.
+func (c *comparer) idle(report compare.Report) []string {
+	metrics, series := compared(report)
+	return slices.DeleteFunc(slices.Clone(c.options.metrics), func(metric string) bool {
+		return slices.Contains(series, metric) || slices.Contains(metrics, metric)
+	})
+}
+
+// idleMetrics tells of those of --metric that no run has.
+func (c *comparer) idleMetrics(report compare.Report) []string {
+	var told []string
+	for _, metric := range c.idle(report) {
+		told = append(told, fmt.Sprintf("--metric %s: no run has it, so it decided nothing", metric))
+	}
+	return told
 }
 
 // compared are the metrics of which values were compared, or could not be, and their series as k6 writes them.
@@ -48,28 +60,64 @@ func compared(report compare.Report) (metrics, series []string) {
 	return slices.Compact(metrics), slices.Compact(series)
 }
 
-// silent says whether a metric that no run has may well be in the next one: k6 emits no counter that never
-// counted, such as that of dropped iterations, or one that the script has a threshold for.
-func silent(metric string, metrics []string, all []*side) bool {
-	name, _, _ := strings.Cut(metric, "{")
-	if name == "dropped_iterations" {
-		return true
-	}
-	declares := func(s *side) bool {
-		declared := slices.ContainsFunc(s.verdicts, func(v runs.Verdict) bool { return strings.HasPrefix(v.Metric+"{", name+"{") })
-		return declared && s.run.Uncompared[name] == ""
-	}
-	return !slices.Contains(metrics, name) && slices.ContainsFunc(all, declares)
-}
-
-// idleMetrics are those of --metric that no run has yet.
-func (c *comparer) idleMetrics(report compare.Report) []string {
-	metrics, series := compared(report)
-	var idle []string
-	for _, metric := range c.options.metrics {
-		if !slices.Contains(series, metric) && !slices.Contains(metrics, metric) {
-			idle = append(idle, fmt.Sprintf("--metric %s is in none of the runs, and decided nothing", metric))
+// uncompared is why a metric is of a kind that is never compared; empty if it is not.
+func uncompared(metric string, all []*side) string {
+	name, selector, selects := strings.Cut(metric, "{")
+	for _, s := range all {
+		if why := s.run.Uncompared[name]; why != "" {
+			return why
 		}
 	}
-	return idle
+	scope, value, _ := strings.Cut(selector, ":")
+	known := scope == compare.Scenario.String() || scope == compare.Request.String()
+	if selects && (!known || len(value) < len("x}") || !strings.HasSuffix(value, "}")) {
+		return fmt.Sprintf("what is compared of a part of a run is %s{scenario:…} and %s{name:…}", name, name)
+	}
+	return ""
+}
+
+// nearest is what some run has and a mistyped metric probably meant; empty if none is near, or if a threshold names
+// the metric as it is.
+func nearest(metric string, all []*side, report compare.Report) string {
+	metrics, series := compared(report)
+	name, _, _ := strings.Cut(metric, "{")
+	if slices.Contains(metrics, name) {
+		return nearestSeries(metric, series)
+	}
+	if name == "dropped_iterations" || slices.ContainsFunc(all, declares(name)) {
+		return ""
+	}
+	for _, s := range all {
+		metrics = slices.AppendSeq(metrics, maps.Keys(s.run.Uncompared))
+	}
+	slices.Sort(metrics)
+	near := config.Nearest(name, metrics)
+	if near == "" {
+		return ""
+	}
+	return near + strings.TrimPrefix(metric, name)
+}
+
+// nearestSeries looks among the scenarios, or requests, of a metric that there is. Only their names are compared: in
+// all of a series' text two short ones are always near.
+func nearestSeries(metric string, series []string) string {
+	scope, name, _ := strings.Cut(metric, ":")
+	var names []string
+	for _, s := range series {
+		if other, found := strings.CutPrefix(s, scope+":"); found {
+			names = append(names, strings.TrimSuffix(other, "}"))
+		}
+	}
+	near := config.Nearest(strings.TrimSuffix(name, "}"), names)
+	if near == "" {
+		return ""
+	}
+	return scope + ":" + near + "}"
+}
+
+// declares finds a run with a threshold on the metric, or on a part of it.
+func declares(name string) func(*side) bool {
+	return func(s *side) bool {
+		return slices.ContainsFunc(s.verdicts, func(v runs.Verdict) bool { return strings.HasPrefix(v.Metric+"{", name+"{") })
+	}
 }

@@ -28,7 +28,11 @@ func (c *comparer) warnings(contender *side, baseline []*side, report compare.Re
 	if text, ok := c.rampUp(contender.run); ok {
 		all = append(all, text)
 	}
-	return append(all, c.idleMetrics(report)...)
+	for _, idle := range c.idleMetrics(report) {
+		c.env.warnf("%s", idle)
+		all = append(all, idle)
+	}
+	return all
 }
 
 // noBaseline says what was looked for.

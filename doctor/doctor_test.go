@@ -3,7 +3,6 @@ package doctor_test
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -20,8 +19,40 @@ import (
 	"github.com/k6es/k6es/scripts/servers/servertest"
 )
 
-// answers are what a server says, by the path that is asked; a number is a status without words.
+// answers are what a server says, by the path that is asked; a number is a status without words. What it says to
+// somebody who does not log in stands behind "stranger ".
 type answers map[string]any
+
+// refusal is an answer with a status and words.
+type refusal struct {
+	status int
+	words  object
+}
+
+// refused is how servers refuse something.
+func refused(status int, typ, reason string) refusal {
+	return refusal{status, object{"status": status, "error": object{"type": typ, "reason": reason}}}
+}
+
+// items is how servers refuse the document of a bulk request.
+func items(status int, typ string) object {
+	item := object{"status": status, "error": object{"type": typ, "reason": "so it is"}}
+	return object{"errors": true, "items": []object{{"index": item}}}
+}
+
+// usual is how a server answers what is not among the answers.
+func usual(r *http.Request) any {
+	switch {
+	case strings.HasSuffix(r.URL.Path, "/_bulk"):
+		return items(http.StatusNotFound, "index_not_found_exception")
+	case r.Method == http.MethodPut:
+		return refused(http.StatusNotFound, "index_not_found_exception", "no such index, and [require_alias] is set")
+	case strings.HasSuffix(r.URL.Path, "/_search"):
+		return object{}
+	default:
+		return refusal{http.StatusBadRequest, object{"error": "no handler found for uri"}}
+	}
+}
 
 // well is a server at which nothing is wrong, as k6es asks it: Elasticsearch with security, and samples.
 func well() answers {
@@ -110,18 +141,25 @@ func examine(t *testing.T, said answers) map[string]doctor.Finding {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answer, known := said[r.URL.Path]
-		status, isStatus := answer.(int)
 		_, _, loggedIn := r.BasicAuth()
+		if other, ok := said["stranger "+r.URL.Path]; ok && !loggedIn {
+			answer, known = other, true
+		}
+		if !known {
+			answer = usual(r)
+		}
+		status, isStatus := answer.(int)
+		no, isRefusal := answer.(refusal)
 		switch {
 		case !loggedIn && said[r.Method+" needs a login"] != nil:
 			w.WriteHeader(http.StatusUnauthorized)
 		case r.Method != http.MethodGet && !strings.Contains(r.URL.RawQuery, "require_alias=true"):
 			assert.Fail(t, "doctor writes", "%s %s", r.Method, r.URL)
-		case !known:
-			w.WriteHeader(http.StatusBadRequest)
-			_, _ = io.WriteString(w, `{"error":"no handler found for uri"}`)
 		case isStatus:
 			w.WriteHeader(status)
+		case isRefusal:
+			w.WriteHeader(no.status)
+			_ = json.NewEncoder(w).Encode(no.words)
 		default:
 			_ = json.NewEncoder(w).Encode(answer)
 		}
@@ -176,6 +214,7 @@ func TestFindings(t *testing.T) {
 	openSearch := object{"cluster_name": "farm", "tagline": "The OpenSearch Project: https://opensearch.org/", "version": object{"number": "2.19.6", "distribution": "opensearch"}}
 	info := object{"user_name": "k6", "roles": []string{"k6_ingest", "own_index"}}
 	const docs = "/_doc/doctor"
+	const may = `user "k6" may write k6-metrics-*, k6-runs, k6-series, k6-comparisons`
 	clock := func(behind time.Duration) answers {
 		return with(answers{"/_nodes/stats/os": object{"nodes": object{
 			"a": object{"timestamp": start.UnixMilli()}, "b": object{"timestamp": start.Add(behind).UnixMilli()},
@@ -217,11 +256,11 @@ func TestFindings(t *testing.T) {
 		"no security": {with(answers{"/_security/user/_has_privileges": 405}), "credentials", doctor.OK, `the server asks for no login; user "k6" is not needed`, ""},
 		"login for a proxy": {
 			with(answers{"/_security/user/_has_privileges": 405, "GET needs a login": true, "POST needs a login": true}),
-			"credentials", doctor.OK, `user "k6" may write k6-metrics-*, k6-runs, k6-series, k6-comparisons; without a login nobody may`, "",
+			"credentials", doctor.OK, `user "k6" may write k6-metrics-*, k6-runs, k6-series, k6-comparisons; the login is needed`, "",
 		},
 		"login for a proxy, to write": {
 			with(answers{"/_security/user/_has_privileges": 405, "POST needs a login": true}),
-			"credentials", doctor.OK, `user "k6" may write k6-metrics-*, k6-runs, k6-series, k6-comparisons; without a login nobody may`, "",
+			"credentials", doctor.OK, `user "k6" may write k6-metrics-*, k6-runs, k6-series, k6-comparisons; the login is needed`, "",
 		},
 		"a proxy that lets nobody write": {
 			with(answers{"/_security/user/_has_privileges": 405, "GET needs a login": true, "/_bulk": 403, "/k6-series/_bulk": 403}),
@@ -230,6 +269,75 @@ func TestFindings(t *testing.T) {
 		"a proxy that fails": {
 			with(answers{"/_security/user/_has_privileges": 405, "/_bulk": 502}),
 			"credentials", doctor.Warning, "whether it may write could not be tried: http://es:9200 answered 502 to POST /_bulk", "",
+		},
+		"a proxy that fails for searches": {
+			with(answers{"/_security/user/_has_privileges": 405, "/k6-series/_search": 502}),
+			"credentials", doctor.Warning, "whether it may read could not be tried: http://es:9200 answered 502 to GET /k6-series/_search", "",
+		},
+		"a proxy that is busy": {
+			with(answers{"/_security/user/_has_privileges": 405, "/_bulk": 429}),
+			"credentials", doctor.Warning, "whether it may write could not be tried: http://es:9200 answered 429 to POST /_bulk", "",
+		},
+		"a proxy that sends elsewhere": {
+			with(answers{"/_security/user/_has_privileges": 405, "/k6-runs/_doc/doctor": 302}),
+			"credentials", doctor.Warning, "whether it may write could not be tried: http://es:9200 answered 302 to PUT /k6-runs/_doc/doctor", "",
+		},
+		"a proxy that knows no bulk": {
+			with(answers{"/_security/user/_has_privileges": 405, "/_bulk": 404}),
+			"credentials", doctor.Warning, "whether it may write could not be tried: http://es:9200 answered 404 to POST /_bulk", "",
+		},
+		"a proxy that takes all": {
+			with(answers{"/_security/user/_has_privileges": 405, "/_bulk": object{}}),
+			"credentials", doctor.Warning, "whether it may write could not be tried: something answered that all went well, which no server does", "",
+		},
+		"a proxy that lets samples in by bulk alone": {
+			with(answers{"/_security/user/_has_privileges": 405, "/k6-metrics-doctor" + docs: 403, "/k6-metrics-doctor/_bulk": 403, "/k6-series" + docs: 405}),
+			"credentials", doctor.OK, `the server asks for no login; user "k6" is not needed`, "",
+		},
+		"items are refused": {
+			with(answers{"/_security/user/_has_privileges": 405, "/_bulk": items(403, "security_exception")}),
+			"credentials", doctor.Wrong, `user "k6" may not write k6-metrics-*`, "allow it in the proxy in front of the server: the server itself has no users",
+		},
+		"items without a login": {
+			with(answers{"/_security/user/_has_privileges": 405, "/k6-series/_bulk": items(401, "")}),
+			"credentials", doctor.Wrong, `user "k6" may not write k6-series`, "allow it in the proxy in front of the server: the server itself has no users",
+		},
+		"items of a busy server": {
+			with(answers{"/_security/user/_has_privileges": 405, "/_bulk": items(429, "es_rejected_execution_exception")}),
+			"credentials", doctor.Warning, "whether it may write could not be tried: http://es:9200 answered 429 to POST /_bulk: es_rejected_execution_exception: so it is", "",
+		},
+		"a block is no proxy": {
+			with(answers{"/_security/user/_has_privileges": 405, "/k6-runs" + docs: refused(403, "cluster_block_exception", "blocked by: [FORBIDDEN/5/index read-only (api)];")}),
+			"credentials", doctor.Warning,
+			"whether it may write could not be tried: http://es:9200 answered 403 to PUT /k6-runs/_doc/doctor: cluster_block_exception: blocked by: [FORBIDDEN/5/index read-only (api)];", "",
+		},
+		"a stranger is sent elsewhere": {
+			with(answers{"/_security/user/_has_privileges": 405, "stranger /": 302, "stranger /_bulk": 302}),
+			"credentials", doctor.OK, may + "; whether the login is needed could not be told", "",
+		},
+		"a stranger meets what fails": {
+			with(answers{"/_security/user/_has_privileges": 405, "stranger /": 503}),
+			"credentials", doctor.OK, may + "; whether the login is needed could not be told", "",
+		},
+		"a stranger's writes fail": {
+			with(answers{"/_security/user/_has_privileges": 405, "stranger /_bulk": 502}),
+			"credentials", doctor.OK, may + "; whether the login is needed could not be told", "",
+		},
+		"a stranger's reads fail": {
+			with(answers{"/_security/user/_has_privileges": 405, "stranger /k6-runs/_search": 302}),
+			"credentials", doctor.OK, may + "; whether the login is needed could not be told", "",
+		},
+		"a stranger is at another server": {
+			with(answers{"/_security/user/_has_privileges": 405, "stranger /": openSearch}),
+			"credentials", doctor.OK, may + "; whether the login is needed could not be told", "",
+		},
+		"a stranger's documents are refused": {
+			with(answers{"/_security/user/_has_privileges": 405, "stranger /k6-runs" + docs: 401}),
+			"credentials", doctor.OK, may + "; the login is needed", "",
+		},
+		"a stranger may not read": {
+			with(answers{"/_security/user/_has_privileges": 405, "stranger /k6-series/_search": 403}),
+			"credentials", doctor.OK, may + "; the login is needed", "",
 		},
 		"may not write": {
 			with(answers{"/_security/user/_has_privileges": privileges(map[string]string{"k6-metrics-*": "create_doc", "k6-runs": "index"})}),
@@ -252,7 +360,7 @@ func TestFindings(t *testing.T) {
 			"credentials", doctor.OK, `user "k6" (roles k6_ingest, own_index) may write k6-metrics-*, k6-runs, k6-series, k6-comparisons`, "",
 		},
 		"OpenSearch, may not write": {
-			with(answers{"/": openSearch, "/_security/user/_has_privileges": 405, "/_plugins/_security/authinfo": info, "/k6-metrics-doctor" + docs: 403, "/k6-runs" + docs: 404}),
+			with(answers{"/": openSearch, "/_security/user/_has_privileges": 405, "/_plugins/_security/authinfo": info, "/k6-metrics-doctor" + docs: refused(403, "security_exception", "no permissions for [indices:data/write/index]")}),
 			"credentials", doctor.Wrong, `user "k6" (roles k6_ingest, own_index) may not write k6-metrics-*`, "map a role that may to it (docs/access.md has roles)",
 		},
 		"Open Distro, may not read": {
@@ -261,7 +369,7 @@ func TestFindings(t *testing.T) {
 		},
 		"credentials are not shown": {with(answers{"/_security/user/_has_privileges": 403}), "credentials", doctor.OK, `user "k6" may write k6-metrics-*, k6-runs, k6-series, k6-comparisons`, ""},
 		"credentials are not shown, may not write": {
-			with(answers{"/_security/user/_has_privileges": 403, "/k6-runs/_bulk": 403}), "credentials", doctor.Wrong, `user "k6" may not write k6-runs`,
+			with(answers{"/_security/user/_has_privileges": 403, "/k6-runs" + docs: 403}), "credentials", doctor.Wrong, `user "k6" may not write k6-runs`,
 			"allow it in the proxy in front of the server, or in a role (docs/access.md has roles)",
 		},
 

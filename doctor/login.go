@@ -1,7 +1,6 @@
 package doctor
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -64,22 +63,34 @@ func (p Patient) unsecured(ctx context.Context) Finding {
 	const fix = "allow it in the proxy in front of the server: the server itself has no users"
 	login := p.Client.Login()
 	finding := p.tried(ctx, login, fix)
-	switch {
-	case finding.Mark != OK:
-	case login == "":
+	if finding.Mark != OK {
+		return finding
+	}
+	if login == "" {
 		finding.Text = "the server asks for no login"
-	case p.needed(ctx):
-		finding.Text += "; without a login nobody may"
-	default:
+		return finding
+	}
+	switch needed, known := p.needed(ctx); {
+	case needed:
+		finding.Text += "; the login is needed"
+	case known:
 		finding.Text = fmt.Sprintf("the server asks for no login; %s is not needed", login)
+	default:
+		finding.Text += "; whether the login is needed could not be told"
 	}
 	return finding
 }
 
-// needed tells whether somebody who does not log in is turned away, at the door or when writing.
-func (p Patient) needed(ctx context.Context) bool {
-	_, err := p.Stranger.Probe(ctx)
-	return denied(err) || denied(bulk(ctx, p.Stranger, "/_bulk", p.trial(p.names()[0])))
+// needed tells whether somebody who does not log in is turned away, at the door, when writing or when reading. It is
+// known only where that was said, or where all went as with the login.
+func (p Patient) needed(ctx context.Context) (needed, known bool) {
+	server, err := p.Stranger.Probe(ctx)
+	if err != nil {
+		return denied(err), denied(err)
+	}
+	stranger := p.try(ctx, p.Stranger)
+	needed = len(stranger.mayNotWrite)+len(stranger.mayNotRead) > 0
+	return needed, needed || server == p.Server && stranger.unclear == nil && stranger.unread == nil
 }
 
 // The privileges of Elasticsearch by what they are for. Samples are only added; the other documents change.
@@ -170,81 +181,25 @@ func (p Patient) roles(ctx context.Context) (roles string, secured bool, err err
 	return "", false, nil
 }
 
-// tried finds out by trying, what to do about a refusal is the fix. Each attempt to write wants an alias of a name
-// that is none, and a version of a document that is not there: whoever may write is told so, and nothing comes to be.
+// tried finds out by trying; what to do about a refusal is the fix.
 func (p Patient) tried(ctx context.Context, who, fix string) Finding {
 	if who == "" {
 		who = "a user without a login"
 	}
-	var mayNotWrite, mayNotRead []string
-	var unclear error
-	for _, name := range p.names() {
-		write := p.write(ctx, name)
-		if denied(write) {
-			mayNotWrite = append(mayNotWrite, name)
-		}
-		unclear = cmp.Or(unclear, failed(write))
-		if denied(p.get(ctx, "/"+name+"/_search?size=0&ignore_unavailable=true&allow_no_indices=true", nil)) {
-			mayNotRead = append(mayNotRead, name)
-		}
-	}
+	tried := p.try(ctx, p.Client)
 	switch {
-	case len(mayNotWrite) > 0:
-		return Finding{credentials, Wrong, fmt.Sprintf("%s may not write %s", who, strings.Join(mayNotWrite, ", ")), fix}
-	case unclear != nil:
-		return Finding{credentials, Warning, "whether it may write could not be tried: " + unclear.Error(), ""}
-	case len(mayNotRead) > 0:
+	case len(tried.mayNotWrite) > 0:
+		return Finding{credentials, Wrong, fmt.Sprintf("%s may not write %s", who, strings.Join(tried.mayNotWrite, ", ")), fix}
+	case tried.unclear != nil:
+		return Finding{credentials, Warning, "whether it may write could not be tried: " + tried.unclear.Error(), ""}
+	case len(tried.mayNotRead) > 0:
 		return Finding{
-			credentials, Warning, fmt.Sprintf("%s may write, but not read %s: no runs, no comparisons", who, strings.Join(mayNotRead, ", ")), fix,
+			credentials, Warning,
+			fmt.Sprintf("%s may write, but not read %s: no runs, no comparisons", who, strings.Join(tried.mayNotRead, ", ")), fix,
 		}
+	case tried.unread != nil:
+		return Finding{credentials, Warning, "whether it may read could not be tried: " + tried.unread.Error(), ""}
 	default:
 		return Finding{credentials, OK, fmt.Sprintf("%s may write %s", who, strings.Join(p.names(), ", ")), ""}
 	}
-}
-
-// trial is the index that is written to for a name.
-func (p Patient) trial(name string) string {
-	if index, pattern := strings.CutSuffix(name, "*"); pattern {
-		return index + "doctor"
-	}
-	return name
-}
-
-// write tries to write to an index of that name, in the ways of k6es: what stands in front of a server may refuse
-// one of them by its path. The error is the first no, else the server's last answer.
-func (p Patient) write(ctx context.Context, name string) error {
-	index := p.trial(name)
-	path := "/" + index + "/_doc/doctor?require_alias=true&if_seq_no=0&if_primary_term=1"
-	err := p.Client.JSON(ctx, http.MethodPut, path, map[string]any{}, nil)
-	switch {
-	case denied(err):
-		return err
-	case index != name: // samples
-		return bulk(ctx, p.Client, "/_bulk", index)
-	default:
-		return bulk(ctx, p.Client, "/"+index+"/_bulk", index)
-	}
-}
-
-// bulk is the attempt to write by a bulk request.
-func bulk(ctx context.Context, client *elastic.Client, path, index string) error {
-	lines := fmt.Sprintf(`{"index":{"_index":%q,"_id":"doctor","if_seq_no":0,"if_primary_term":1}}`+"\n{}\n", index)
-	return client.JSON(ctx, http.MethodPost, path+"?require_alias=true", []byte(lines), nil)
-}
-
-// shut tells whether the answer is that one may not.
-func shut(err error) bool {
-	return elastic.IsStatus(err, http.StatusUnauthorized) || elastic.IsStatus(err, http.StatusForbidden)
-}
-
-// denied tells it of a request that every server knows: a proxy may also say that nobody may.
-func denied(err error) bool { return shut(err) || elastic.IsStatus(err, http.StatusMethodNotAllowed) }
-
-// failed is why it could not be found out whether one may write: any other answer than the server's own no.
-func failed(err error) error {
-	var answer *elastic.Error
-	if errors.As(err, &answer) && answer.Status < http.StatusInternalServerError {
-		return nil
-	}
-	return err
 }

@@ -85,10 +85,7 @@ func enter(run *compare.Run, key compare.Key, typ string, part *SeriesPart) {
 	case ingest.Rate.String():
 		run.Rates[key] = compare.Rate{Hits: part.Passes, Total: part.Count}
 	case ingest.Trend.String():
-		if part.Tenths == nil || part.Sketch == nil {
-			if key.Scope == compare.WholeRun {
-				run.Uncompared[key.Metric] = "its distribution is not kept for tenths of the run"
-			}
+		if part.Sketch == nil || part.Tenths == nil && key.Scope == compare.Request {
 			return
 		}
 		trend := compare.Trend{Unit: unitOf(key.Metric), Whole: part.Sketch}

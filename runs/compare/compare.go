@@ -52,6 +52,9 @@ type estimator func(*Run) (e estimate, reason string)
 
 // missing is why a run has no value for a key.
 func (r *Run) missing(key Key) string {
+	if r.Trends[Key{Metric: key.Metric}].undivided() {
+		return undivided
+	}
 	return cmp.Or(r.Uncompared[key.Metric], "no such series")
 }
 

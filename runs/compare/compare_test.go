@@ -660,3 +660,25 @@ func TestMetricWithoutType(t *testing.T) {
 		assert.Contains(t, report.NotJudged, compare.Unjudged{Key: key, Reason: side + ": the metric's type is not known"})
 	}
 }
+
+// TestTrendWithoutTenths: of a run that did not end by itself no tenths are kept. What it measured is not judged,
+// also where nothing is there to compare it with, nor are its requests, of which nothing is kept.
+func TestTrendWithoutTenths(t *testing.T) {
+	t.Parallel()
+	item := request("GET /items", duration)
+	ended := run(100, func(r *compare.Run) { r.Trends[item] = steady(10_000, 100) })
+	killed := run(100, func(r *compare.Run) {
+		r.Trends[whole(duration)] = compare.Trend{Unit: compare.Milliseconds, Whole: exact{10_000, 100}}
+	})
+	reason := "its distribution is not kept for tenths of the run"
+	for side, report := range map[string]compare.Report{
+		"contender": judged(t, []compare.Run{ended}, killed), "baseline": judged(t, []compare.Run{killed}, ended),
+	} {
+		for _, key := range []compare.Key{whole(duration), item} {
+			assert.Contains(t, report.NotJudged, compare.Unjudged{Key: key, Percentile: .95, Reason: side + ": " + reason})
+		}
+	}
+	alone := judged(t, nil, killed)
+	assert.Contains(t, alone.NotJudged, compare.Unjudged{Key: whole(duration), Percentile: .95, Reason: "contender: " + reason})
+	assert.Equal(t, compare.NotJudged, alone.Verdict)
+}

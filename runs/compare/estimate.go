@@ -13,10 +13,16 @@ type estimate struct {
 	value  float64 // for readers
 }
 
+// undivided is why a trend without tenths is not judged.
+const undivided = "its distribution is not kept for tenths of the run"
+
 // ofTrend estimates a percentile. The reason is not empty when there is no estimate.
 func ofTrend(t Trend, p float64) (e estimate, reason string) {
 	if t.Whole == nil || t.Whole.Count() == 0 {
 		return e, "no values"
+	}
+	if t.undivided() {
+		return e, undivided
 	}
 	if n, needed := t.Whole.Count(), samplesFor(p); n < needed {
 		return e, fmt.Sprintf("too few samples: %d, it takes %d", n, needed)

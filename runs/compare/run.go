@@ -80,11 +80,16 @@ type Quantiles interface {
 }
 
 // Trend is a metric's distribution over a run, and over each tenth of the run's time. A nil tenth is
-// an empty one.
+// an empty one; where all are nil, tenths are not kept, as of a run that did not end by itself.
 type Trend struct {
 	Unit   Unit
 	Whole  Quantiles
 	Tenths [Sections]Quantiles
+}
+
+// undivided says whether there are values, but no tenths.
+func (t Trend) undivided() bool {
+	return t.Whole != nil && t.Whole.Count() > 0 && t.Tenths == [Sections]Quantiles{}
 }
 
 // Rate counts how often something was so: failed requests of all requests, passed checks of all checks.
@@ -106,7 +111,7 @@ type Run struct {
 	Trends     map[Key]Trend
 	Rates      map[Key]Rate
 	Counters   map[Key]float64   // the sum over the run
-	Uncompared map[string]string // metrics of the run that cannot be compared, and why not
+	Uncompared map[string]string // metrics of the run that are never compared, whatever the run, and why not
 }
 
 // label is how messages call the run.
