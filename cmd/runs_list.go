@@ -84,7 +84,7 @@ func (r runsCommand) list(cmd *cobra.Command, o listOptions) error {
 		return nil
 	}
 	fmt.Fprintln(r.env.Out, r.look(o.width).runs(found))
-	if killed := slices.IndexFunc(found, func(d *runs.Document) bool { return d.K6.Run.Partial }); killed >= 0 {
+	if killed := slices.IndexFunc(found, func(d *runs.Document) bool { return d.K6.Run.Partial && !d.Counted() }); killed >= 0 {
 		fmt.Fprintf(r.env.Err, "Where k6 was killed the numbers are those of its last heartbeat. `%s runs show %s` counts its documents, if they are no more than %s\n",
 			r.env.Name, found[killed].ShortID(), humanize.Comma(runs.MaxRecounted))
 	}

@@ -207,6 +207,10 @@ func TestVerdicts(t *testing.T) {
 		"INTERRUPTED  it fell silent; 2 of 2 thresholds hold; the numbers are those of\n             its last heartbeat, without what came later": func(s *story) {
 			s.run.K6.Run.Status, s.run.K6.Run.Reason, s.run.K6.Run.Partial = runs.Interrupted, "it fell silent", true
 		},
+		"INTERRUPTED  it fell silent; counted from its documents; 2 of 2 thresholds hold;\n             what it had not sent is missing": func(s *story) {
+			s.run.K6.Run.Status, s.run.K6.Run.Partial = runs.Interrupted, true
+			s.run.K6.Run.Reason = "it fell silent; counted from its documents"
+		},
 		"FAILED  by test.fail(); 2 of 2 thresholds hold": func(s *story) {
 			s.run.K6.Run.Status, s.run.K6.Run.Reason = runs.Failed, "by test.fail()"
 		},

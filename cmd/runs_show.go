@@ -199,7 +199,10 @@ func (l look) why(s story) string {
 	if run.Reason != "" && (summary.ThresholdsCrossed == 0 || run.Status != runs.Failed) {
 		reasons = slices.Insert(reasons, 0, run.Reason)
 	}
-	if run.Partial {
+	switch {
+	case s.run.Counted():
+		reasons = append(reasons, "what it had not sent is missing")
+	case run.Partial:
 		reasons = append(reasons, "the numbers are those of its last heartbeat, without what came later")
 	}
 	return oneLine(strings.Join(reasons, "; "))

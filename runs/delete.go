@@ -83,12 +83,12 @@ func (e *RunningError) Error() string {
 // that is running is a *RunningError; one without a document of its own may still have others.
 func (s *Store) Delete(ctx context.Context, runID string, progress func(Counts)) (Counts, error) {
 	var counts Counts
-	d, err := s.open(ctx, runID)
+	d, err := s.Load(ctx, runID)
 	var unknown *UnknownRunError
 	switch {
 	case err != nil && !errors.As(err, &unknown):
 		return counts, err
-	case err == nil && d.K6.Run.Status == Running:
+	case err == nil && s.settle(ctx, d).K6.Run.Status == Running:
 		return counts, &RunningError{d.Label()}
 	}
 	for _, p := range s.places(runID) {

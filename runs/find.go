@@ -97,6 +97,12 @@ func (s *Store) open(ctx context.Context, id string) (*Document, error) {
 	return s.recount(ctx, s.settle(ctx, d)), nil
 }
 
+// Counted says whether all that is known of the run's killed k6 processes is counted from their documents. Only a run
+// that is partial has some.
+func (d *Document) Counted() bool {
+	return d.K6.Run.Partial && strings.HasSuffix(d.K6.Run.Reason, counted)
+}
+
 // parseLatest reads "latest" and "latest~N".
 func parseLatest(ref string) (n int, ok bool) {
 	if ref == latest {

@@ -2,6 +2,7 @@ package runs
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"time"
 
@@ -54,6 +55,7 @@ type Part struct {
 	Documents   int64     `json:"documents"`
 	Rejected    int64     `json:"rejected"`
 	Undelivered int64     `json:"undelivered"`
+	Spooled     int64     `json:"spooled,omitempty"` // of those that are undelivered: in the spool, and may come yet
 	BadLines    int64     `json:"bad_lines,omitempty"`
 	Thresholds  []Verdict `json:"thresholds,omitempty"`
 
@@ -71,6 +73,11 @@ type Part struct {
 	Received   float64       `json:"received"`
 	VUs        float64       `json:"vus"` // the most at a time
 	Slowest    float64       `json:"slowest"`
+
+	// Of a k6 that was killed: whether the numbers are those of its documents instead of its heartbeat, and how many
+	// documents there were when that was tried last. Both are zero while it is alive.
+	Counted bool  `json:"counted,omitempty"`
+	Read    int64 `json:"read,omitempty"`
 }
 
 // merged is what the parts of a run add up to.
@@ -78,6 +85,7 @@ type merged struct {
 	Part
 	instances []string
 	partial   bool // a part ended by itself before it could tell all
+	uncounted bool // of such a part the numbers are those of its heartbeat
 }
 
 // silent says whether the part's k6 does not go on, though it said so.
@@ -95,7 +103,7 @@ func merge(parts []Part, now time.Time) (merged, error) {
 	for i, p := range parts {
 		if p.silent(now) {
 			p.Status, p.Reason = Interrupted, p.lost()
-			m.partial = true
+			m.partial, m.uncounted = true, m.uncounted || !p.Counted
 		}
 		if i == 0 || p.Start.Before(m.Start) {
 			m.Start = p.Start
@@ -116,8 +124,14 @@ func merge(parts []Part, now time.Time) (merged, error) {
 			return m, err
 		}
 	}
+	if m.Status == Interrupted && m.partial && !m.uncounted {
+		m.Reason += counted
+	}
 	return m, nil
 }
+
+// counted ends the reason of a run whose killed k6 processes were all counted from their documents.
+const counted = "; counted from its documents"
 
 func (m *merged) sum(p Part) {
 	m.Samples += p.Samples
@@ -125,17 +139,34 @@ func (m *merged) sum(p Part) {
 	m.Rejected += p.Rejected
 	m.Undelivered += p.Undelivered
 	m.BadLines += p.BadLines
-	for _, of := range []struct {
-		sum  *float64
-		more float64
-	}{
-		{&m.Requests, p.Requests}, {&m.Failures, p.Failures}, {&m.Judged, p.Judged}, {&m.Checks, p.Checks}, {&m.Misses, p.Misses},
-		{&m.Iterations, p.Iterations}, {&m.Dropped, p.Dropped}, {&m.Sent, p.Sent}, {&m.Received, p.Received}, {&m.VUs, p.VUs},
-	} {
-		*of.sum = series.Finite(*of.sum + of.more)
+	more := p.counts()
+	for i, sum := range m.counts() {
+		*sum = series.Finite(*sum + *more[i])
 	}
+	m.VUs = series.Finite(m.VUs + p.VUs)
 	m.Slowest = max(m.Slowest, p.Slowest)
 }
+
+// counts are the numbers that only grow while a run lasts.
+func (p *Part) counts() []*float64 {
+	return []*float64{
+		&p.Requests, &p.Failures, &p.Judged, &p.Checks, &p.Misses, &p.Iterations, &p.Dropped, &p.Sent, &p.Received,
+	}
+}
+
+// covers says whether the part tells of all that an earlier one told of.
+func (p *Part) covers(earlier Part) bool {
+	now := p.counts()
+	for i, told := range earlier.counts() {
+		if less(*now[i], *told) {
+			return false
+		}
+	}
+	return p.Durations.Count() >= earlier.Durations.Count()
+}
+
+// less says whether a sum is smaller than another by more than the order of adding up makes.
+func less(sum, than float64) bool { return sum < than-1e-9*math.Abs(than) }
 
 // Given are the verdicts that k6 gave: those that are given now, and those of the part on other thresholds.
 func (p Part) Given(now []Verdict) []Verdict {

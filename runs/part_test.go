@@ -22,20 +22,29 @@ func TestMergeTakesTheGravestStatus(t *testing.T) {
 	part := func(status Status, silent time.Duration) Part {
 		return Part{Status: status, Reason: "of " + string(status), Heartbeat: morning.Add(-silent)}
 	}
+	counted := func(silent time.Duration) Part {
+		p := part(Running, silent)
+		p.Counted = true
+		return p
+	}
 	for name, c := range map[string]struct {
 		parts   []Part
 		status  Status
 		reason  string
 		partial bool
 	}{
-		"passed":                  {[]Part{part(Passed, 0), part(Passed, time.Hour)}, Passed, "of passed", false},
-		"one failed":              {[]Part{part(Passed, 0), part(Failed, 0)}, Failed, "of failed", false},
-		"one aborted":             {[]Part{part(Aborted, 0), part(Failed, 0)}, Aborted, "of aborted", false},
-		"one interrupted":         {[]Part{part(Interrupted, 0), part(Aborted, 0)}, Interrupted, "of interrupted", false},
-		"one still running":       {[]Part{part(Interrupted, 0), part(Running, 29*time.Second)}, Running, "of running", false},
-		"three beats to the dot":  {[]Part{part(Running, 30*time.Second)}, Running, "of running", false},
-		"more than three beats":   {[]Part{part(Running, 31*time.Second)}, Interrupted, "its heartbeat stopped at 2026-11-22T10:30:36Z", true},
-		"one killed, others well": {[]Part{part(Passed, 0), part(Running, time.Minute)}, Interrupted, "its heartbeat stopped at 2026-11-22T10:30:07Z", true},
+		"passed":                   {[]Part{part(Passed, 0), part(Passed, time.Hour)}, Passed, "of passed", false},
+		"one failed":               {[]Part{part(Passed, 0), part(Failed, 0)}, Failed, "of failed", false},
+		"one aborted":              {[]Part{part(Aborted, 0), part(Failed, 0)}, Aborted, "of aborted", false},
+		"one interrupted":          {[]Part{part(Interrupted, 0), part(Aborted, 0)}, Interrupted, "of interrupted", false},
+		"one still running":        {[]Part{part(Interrupted, 0), part(Running, 29*time.Second)}, Running, "of running", false},
+		"three beats to the dot":   {[]Part{part(Running, 30*time.Second)}, Running, "of running", false},
+		"more than three beats":    {[]Part{part(Running, 31*time.Second)}, Interrupted, "its heartbeat stopped at 2026-11-22T10:30:36Z", true},
+		"killed and counted":       {[]Part{counted(time.Minute)}, Interrupted, "its heartbeat stopped at 2026-11-22T10:30:07Z; counted from its documents", true},
+		"counted, and alive":       {[]Part{counted(29 * time.Second)}, Running, "of running", false},
+		"counted, another goes on": {[]Part{counted(time.Minute), part(Running, 0)}, Running, "of running", true},
+		"one of two counted":       {[]Part{counted(time.Minute), part(Running, time.Hour)}, Interrupted, "its heartbeat stopped at 2026-11-22T10:30:07Z", true},
+		"one killed, others well":  {[]Part{part(Passed, 0), part(Running, time.Minute)}, Interrupted, "its heartbeat stopped at 2026-11-22T10:30:07Z", true},
 	} {
 		m, err := merge(c.parts, morning)
 		require.NoError(t, err, name)

@@ -80,11 +80,10 @@ type Outcome struct {
 
 // Snapshot is what a recorder knew at a moment, ready to be stored.
 type Snapshot struct {
-	facts   Facts
-	part    Part
-	spooled int64 // documents that part counts as undelivered, for now
-	writes  []*seriesWrite
-	stored  *Document // as Record wrote it
+	facts  Facts
+	part   Part
+	writes []*seriesWrite
+	stored *Document // as Record wrote it
 }
 
 // Stored is the run's document as Record wrote it, with the parts of all instances; nil where it did not.
@@ -100,7 +99,7 @@ func (r *Recorder) Snapshot(o Outcome, end bool, now time.Time) (*Snapshot, erro
 	if !ok {
 		return nil, nil //nolint:nilnil // nothing to take down, and that is well
 	}
-	s := &Snapshot{facts: r.facts, spooled: o.Stats.Spooled}
+	s := &Snapshot{facts: r.facts}
 	var err error
 	if s.part, err = r.part(o, start, last, now); err != nil {
 		return nil, err
@@ -150,8 +149,8 @@ func (r *Recorder) busiest() map[series.Key]bool {
 func (r *Recorder) part(o Outcome, start, end, now time.Time) (Part, error) {
 	p := Part{
 		Instance: r.instance, Status: o.Status, Reason: o.Reason, Start: start, End: end, Heartbeat: now.UTC(),
-		Documents: o.Documents, Rejected: o.Stats.Rejected, Undelivered: o.Stats.Undelivered + o.Stats.Spooled, BadLines: o.BadLines,
-		Samples: r.collector.Samples(), Content: o.Content,
+		Documents: o.Documents, Rejected: o.Stats.Rejected, Undelivered: o.Stats.Undelivered + o.Stats.Spooled,
+		Spooled: o.Stats.Spooled, BadLines: o.BadLines, Samples: r.collector.Samples(), Content: o.Content,
 	}
 	whole := series.Key{Scope: series.WholeRun}
 	find := func(metric string) *series.Series {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/k6es/k6es/ingest"
+	"github.com/k6es/k6es/runs/series"
 )
 
 // MaxRecounted is how many documents of a run are counted anew at most, which takes some seconds. What a larger
@@ -17,8 +18,9 @@ const MaxRecounted = 50_000
 var errRevived = errors.New("its k6 goes on")
 
 // recount makes the numbers of k6 processes that were killed anew, from their documents, and stores them, so that it is
-// done once. The run stays as it is, with the numbers of its last heartbeat, where that is not possible: too many
-// documents, or fewer than the heartbeat told of, or a user who may not write.
+// done once, and again where more documents have come, as those of a spool do. The run stays as it is, with the numbers
+// of its last heartbeat, where that is not possible: too many documents, or less in them than the heartbeat told of, or
+// a user who may not write.
 func (s *Store) recount(ctx context.Context, d *Document) *Document {
 	if d.K6.Run.Status != Interrupted || !d.K6.Run.Partial {
 		return d
@@ -33,13 +35,13 @@ func (s *Store) recount(ctx context.Context, d *Document) *Document {
 			continue
 		}
 		c := counting{Store: s, run: d, part: p}
-		if err := c.measure(ctx); err != nil || c.documents == 0 || c.documents > budget {
+		if err := c.measure(ctx); err != nil || c.documents <= p.Read || c.documents > budget {
 			continue
 		}
 		budget -= c.documents
 		// An error is no reason not to show the run as it is.
-		if counted, err := c.count(ctx); err == nil && counted != nil {
-			d = counted
+		if recounted, err := c.count(ctx); err == nil {
+			d = recounted
 		}
 	}
 	return d
@@ -84,34 +86,86 @@ func (c *counting) measure(ctx context.Context) error {
 	return err
 }
 
-// count reads the documents, and puts what they add up to in place of what the part told. It returns nil where the part
-// told more.
+// count reads the documents, and puts what they add up to in place of what the part told, unless that was more. It
+// returns the run as it is then.
 func (c *counting) count(ctx context.Context) (*Document, error) {
 	// Writing it as it is tells, before all is read, whether the user may write, and whether the k6 is still silent.
-	if now, err := c.update(ctx, c.run.K6.Run.ID, func(*Facts) {}); err != nil {
-		return nil, err
-	} else if _, _, err := c.find(now); err != nil {
+	if _, err := c.replace(ctx, c.part); err != nil {
 		return nil, err
 	}
 	snapshot, err := c.snapshot(ctx)
-	if err != nil || snapshot == nil {
+	if passing(err) || ctx.Err() != nil {
 		return nil, err
 	}
-	if err := c.saveSeries(ctx, snapshot.writes); err != nil {
-		return nil, err
+	if snapshot != nil {
+		if err := c.put(ctx, snapshot); err != nil {
+			return nil, err
+		}
 	}
+	// That comes last, so that what was not put in place to the end is done again, and also where there was nothing to
+	// put, so that nobody reads all that for nothing a second time.
+	done := c.part
+	done.Read = c.documents
+	return c.replace(ctx, done)
+}
+
+// put stores a snapshot in place of what the part told, unless a series told more: the part goes first, as its k6 may
+// have been heard of meanwhile, and then series that nobody else has changed since.
+func (c *counting) put(ctx context.Context, snapshot *Snapshot) error {
+	for batch := range slices.Chunk(snapshot.writes, seriesBatch) {
+		if err := c.mergeStored(ctx, batch); err != nil {
+			return err
+		}
+	}
+	if slices.ContainsFunc(snapshot.writes, (*seriesWrite).lowers) {
+		return nil
+	}
+	d, err := c.replace(ctx, snapshot.part)
+	if err != nil {
+		return err
+	}
+	for batch := range slices.Chunk(snapshot.writes, seriesBatch) {
+		conflicts, err := c.bulkSeries(ctx, batch)
+		if err != nil {
+			return err
+		}
+		if len(conflicts) > 0 {
+			return errRevived
+		}
+	}
+	return c.saveThresholds(ctx, d)
+}
+
+// lowers says whether the new part of a series that heartbeats tell of has less than the one that it replaces.
+func (w *seriesWrite) lowers() bool {
+	if scope := w.doc.K6.Series.Scope; scope != series.WholeRun && scope != series.Scenario {
+		return false
+	}
+	switch w.doc.K6.Metric.Type {
+	case ingest.Counter.String():
+		return less(w.part.Sum, w.replaced.Sum)
+	case ingest.Gauge.String():
+		return false
+	default:
+		return w.part.Count < w.replaced.Count
+	}
+}
+
+// replace writes a part in place of the one that is counted, provided that this is as it was.
+func (c *counting) replace(ctx context.Context, part Part) (*Document, error) {
 	d, err := c.change(ctx, c.run.K6.Run.ID, func(d *Document) (*Document, error) {
 		parts, i, err := c.find(d)
 		if err != nil {
 			return nil, err
 		}
-		parts[i] = snapshot.part
+		parts[i] = part
 		return newDocument(d.facts(), parts, c.now())
 	})
 	if err != nil {
 		return nil, err
 	}
-	return d, c.saveThresholds(ctx, d)
+	c.part = part
+	return d, nil
 }
 
 // find returns the parts of a run, and which of them is the one that is counted, as it was.
@@ -123,7 +177,7 @@ func (c *counting) find(d *Document) (parts []Part, i int, err error) {
 		return nil, 0, err
 	}
 	i = slices.IndexFunc(parts, func(p Part) bool {
-		return p.Instance == c.part.Instance && p.Status == Running && p.Heartbeat.Equal(c.part.Heartbeat)
+		return p.Instance == c.part.Instance && p.Status == Running && p.Heartbeat.Equal(c.part.Heartbeat) && p.Read == c.part.Read
 	})
 	if i < 0 {
 		return nil, 0, errRevived
@@ -144,18 +198,31 @@ func (c *counting) snapshot(ctx context.Context) (*Snapshot, error) {
 	if err := r.read(ctx, c.first, c.last.Add(leastSlice)); err != nil {
 		return nil, err
 	}
-	snapshot, err := recorder.Snapshot(Outcome{
-		Status: Interrupted, Reason: told.lost() + "; counted from its documents",
-		Documents: c.documents + told.Rejected + told.Undelivered,
-		Stats:     ingest.Stats{Rejected: told.Rejected, Undelivered: told.Undelivered},
-	}, true, told.Heartbeat)
-	if err != nil || snapshot == nil || snapshot.part.Requests < told.Requests || snapshot.part.Iterations < told.Iterations {
+	snapshot, err := recorder.Snapshot(c.outcome(), true, told.Heartbeat)
+	if err != nil || snapshot == nil || !snapshot.part.covers(told) {
 		return nil, err
 	}
-	for i := range snapshot.part.Thresholds { // of tags that no document has under their own names
-		if v := &snapshot.part.Thresholds[i]; v.Value == nil {
+	part := &snapshot.part
+	part.Counted, part.Read = true, told.Read
+	// Of gauges documents have one value a second.
+	part.VUs, part.Slowest = max(part.VUs, told.VUs), max(part.Slowest, told.Slowest)
+	for i := range part.Thresholds { // of tags that no document has under their own names
+		if v := &part.Thresholds[i]; v.Value == nil {
 			v.Value = told.Thresholds[i].Value
 		}
 	}
 	return snapshot, nil
+}
+
+// outcome is what the part told beside its samples. It stays that of a k6 that is running, which fell silent: so it is
+// taken for interrupted for as long as nothing else is heard of it. Of the documents that were in its spool those may
+// have come that it told of and that are not missing.
+func (c *counting) outcome() Outcome {
+	told := c.part
+	lost := told.Rejected + told.Undelivered - told.Spooled
+	spooled := min(told.Spooled, max(0, told.Documents-lost-c.documents))
+	return Outcome{
+		Status: Running, Documents: c.documents + lost + spooled,
+		Stats: ingest.Stats{Rejected: told.Rejected, Undelivered: lost - told.Rejected, Spooled: spooled},
+	}
 }

@@ -2,8 +2,10 @@ package runs
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -11,8 +13,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/k6es/k6es/elastic"
 	"github.com/k6es/k6es/ingest"
 	"github.com/k6es/k6es/runs/compare"
+	"github.com/k6es/k6es/runs/series"
 	"github.com/k6es/k6es/scripts/servers/servertest"
 )
 
@@ -61,7 +65,8 @@ func TestKilledRunIsCountedFromItsDocuments(t *testing.T) {
 	d, err := later.Find(t.Context(), "killed")
 	require.NoError(t, err)
 	assert.Equal(t, Interrupted, d.K6.Run.Status)
-	assert.False(t, d.K6.Run.Partial)
+	assert.True(t, d.K6.Run.Partial, "what it had not sent is missing")
+	assert.True(t, d.Counted())
 	assert.Equal(t, "its heartbeat stopped at 2026-11-22T10:31:07Z; counted from its documents", d.K6.Run.Reason)
 	requireSameTotals(t, whole, d)
 	verdicts, err := d.Verdicts()
@@ -75,7 +80,8 @@ func TestKilledRunIsCountedFromItsDocuments(t *testing.T) {
 
 	stored, err := store.Load(t.Context(), "killed")
 	require.NoError(t, err)
-	assert.Equal(t, d.K6.Summary, stored.K6.Summary, "it is counted once")
+	assert.Equal(t, d.K6, stored.K6)
+	assert.Equal(t, 1, later.readings(t, "killed"), "it is counted once")
 	requireSameComparable(t, later, whole, d)
 	store.valid(t)
 }
@@ -167,5 +173,199 @@ func TestKilledInstanceIsCounted(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, 105.0, d.K6.Summary.Requests)
 	assert.Equal(t, Interrupted, d.K6.Run.Status)
+	assert.True(t, d.Counted())
+}
+
+// readings finds a run, and is how many searches that made among the documents.
+func (s *Store) readings(t *testing.T, id string) (searches int) {
+	t.Helper()
+	_, err := s.through(func(ctx context.Context, method, path string, in, out any) error {
+		if strings.Contains(path, "-metrics-*/_search") {
+			searches++
+		}
+		return s.Client.JSON(ctx, method, path, in, out)
+	}).Find(t.Context(), id)
+	require.NoError(t, err)
+	return searches
+}
+
+// A k6 that was killed right after a heartbeat is not taken for one that told more.
+func TestKilledAfterHeartbeatIsCounted(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, servertest.URL(t, servertest.FirstClass), morning)
+	for i, file := range sampleFiles {
+		id := string(rune('a' + i))
+		samples := 0
+		forEachSample(t, file, func(*ingest.Sample) { samples++ })
+		store.killed(t, file, Facts{ID: id, Test: "t", Name: id}, samples)
+		d, err := store.at(morning.Add(time.Minute)).Find(t.Context(), id)
+		require.NoError(t, err)
+		assert.True(t, d.Counted(), file)
+	}
+}
+
+// No number of a run gets smaller by being counted, and what cannot be counted is read once.
+func TestKilledRunThatToldMore(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, servertest.URL(t, servertest.FirstClass), morning)
+	later := store.at(morning.Add(time.Minute))
+	for name, more := range map[string]Part{
+		"requests": {Requests: 4}, "failures": {Failures: 1}, "judged": {Judged: 1}, "checks": {Checks: 1}, "misses": {Misses: 1},
+		"iterations": {Iterations: 4}, "dropped": {Dropped: 1}, "sent": {Sent: 1}, "received": {Received: 1},
+	} {
+		more.Status, more.Heartbeat = Running, morning
+		store.save(t, Facts{ID: name, Test: "t", Name: name}, more)
+		store.requests(t, name, 3)
+		before, err := store.Load(t.Context(), name)
+		require.NoError(t, err)
+		d, err := later.Find(t.Context(), name)
+		require.NoError(t, err, name)
+		assert.Equal(t, before.K6.Summary, d.K6.Summary, name)
+		assert.False(t, d.Counted(), name)
+		assert.Equal(t, 1, later.readings(t, name), name)
+	}
+}
+
+// A metric of the script's own counts too.
+func TestKilledRunWhoseSeriesToldMore(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, servertest.URL(t, servertest.FirstClass), morning)
+	later := store.at(morning.Add(time.Minute))
+	recorder, orders := NewRecorder(Facts{ID: "run", Test: "t", Name: "run"}, 7, nil), ingest.NewRegistry().Define("orders", ingest.Counter)
+	recorder.Add(&ingest.Sample{Metric: orders, Time: morning.UnixNano(), Value: 3, Tags: &ingest.TagSet{}})
+	beat, err := recorder.Snapshot(Outcome{Status: Running}, false, morning)
+	require.NoError(t, err)
+	require.NoError(t, store.Record(t.Context(), beat))
+	for i, sum := range []float64{2, 1} {
+		store.bulk(t, fmt.Appendf(nil, `{"index":{"_index":"%s-metrics-2026.11"}}
+{"@timestamp":"2026-11-22T10:31:07Z","k6":{"run":{"id":"run"},"instance":"0000000000000007","metric":{"name":"orders","type":"counter","sum":%v}}}
+`, store.Prefix, sum))
+		d, err := later.Find(t.Context(), "run")
+		require.NoError(t, err)
+		assert.Equal(t, i == 1, d.Counted())
+		all, err := later.LoadSeries(t.Context(), "run", SeriesFilter{})
+		require.NoError(t, err)
+		require.Len(t, all, 1)
+		assert.Equal(t, 3.0, all[0].K6.Series.Sum)
+	}
+}
+
+// What comes out of a spool after a run was counted is counted too, and is then not missing any more.
+func TestKilledRunIsCountedAgain(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, servertest.URL(t, servertest.FirstClass), morning)
+	later := store.at(morning.Add(time.Minute))
+	store.save(t, Facts{ID: "run", Test: "t", Name: "run"}, Part{
+		Status: Running, Heartbeat: morning, Requests: 2, Documents: 10, Rejected: 1, Undelivered: 6, Spooled: 4,
+	})
+	for _, c := range []struct{ there, documents, undelivered int64 }{{3, 10, 6}, {5, 10, 4}, {7, 10, 2}, {9, 12, 2}} {
+		store.requests(t, "run", int(c.there))
+		d, err := later.Find(t.Context(), "run")
+		require.NoError(t, err)
+		assert.True(t, d.K6.Run.Partial)
+		assert.True(t, d.Counted())
+		assert.InDelta(t, c.there, d.K6.Summary.Requests, 0)
+		assert.Equal(t, c.documents, d.K6.Summary.Documents)
+		assert.Equal(t, c.undelivered, d.K6.Summary.Undelivered)
+		assert.EqualValues(t, 1, d.K6.Summary.Rejected)
+		assert.Equal(t, 1, later.readings(t, "run"))
+	}
+	// A k6 that was only cut off tells for itself.
+	store.save(t, Facts{ID: "run"}, Part{Requests: 11})
+	d, err := later.Find(t.Context(), "run")
+	require.NoError(t, err)
+	assert.Equal(t, Passed, d.K6.Run.Status)
 	assert.False(t, d.K6.Run.Partial)
+	assert.Equal(t, 11.0, d.K6.Summary.Requests)
+}
+
+// A k6 that is heard of while it is counted keeps what it tells: its part and its series.
+func TestRevivedWhileItIsCounted(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, servertest.URL(t, servertest.FirstClass), morning)
+	facts := Facts{ID: "run", Test: "checkout", Name: "run"}
+	for i, moment := range []string{"-metrics-*/_search", "-series/_mget", "-series/_bulk"} {
+		facts.ID = strconv.Itoa(i)
+		store.killed(t, sampleFiles[0], facts, 500)
+		recorder := NewRecorder(facts, 7, recountedThresholds)
+		forEachSample(t, sampleFiles[0], func(sample *ingest.Sample) {
+			recorder.Add(sample)
+			recorder.Add(sample)
+		})
+		end, err := recorder.Snapshot(Outcome{Status: Passed}, true, morning.Add(time.Minute))
+		require.NoError(t, err)
+		reader := store.at(morning.Add(time.Minute))
+		client := reader.Client
+		revived := false
+		_, err = reader.through(func(ctx context.Context, method, path string, in, out any) error {
+			if strings.Contains(path, moment) && !revived {
+				revived = true
+				require.NoError(t, store.Record(ctx, end))
+			}
+			return client.JSON(ctx, method, path, in, out)
+		}).Find(t.Context(), facts.ID)
+		require.NoError(t, err)
+		assert.True(t, revived, moment)
+
+		d, err := store.Load(t.Context(), facts.ID)
+		require.NoError(t, err)
+		assert.Equal(t, end.Stored().K6.Summary, d.K6.Summary, moment)
+		assert.Equal(t, Passed, d.K6.Run.Status)
+		all, err := store.LoadSeries(t.Context(), facts.ID, SeriesFilter{})
+		require.NoError(t, err)
+		counts := map[string]int64{}
+		for _, s := range end.Series() {
+			counts[s.K6.Series.ID] = s.K6.Series.Count
+		}
+		for _, s := range all {
+			assert.Equal(t, counts[s.K6.Series.ID], s.K6.Series.Count, "%s: %s %s", moment, s.K6.Metric.Name, s.K6.Series.Key)
+		}
+	}
+}
+
+// A run that is deleted while it is counted leaves no series behind, and to be deleted it need not be counted.
+func TestKilledRunIsDeleted(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, servertest.URL(t, servertest.FirstClass), morning)
+	later := store.at(morning.Add(time.Minute))
+	facts := Facts{ID: "run", Test: "checkout", Name: "run"}
+	store.killed(t, sampleFiles[0], facts, 500)
+	deleted := false
+	_, err := later.through(func(ctx context.Context, method, path string, in, out any) error {
+		if strings.Contains(path, "-series/_mget") && !deleted {
+			deleted = true
+			_, err := later.through(func(ctx context.Context, method, path string, in, out any) error {
+				assert.NotContains(t, path, "-metrics-*/_search")
+				return store.Client.JSON(ctx, method, path, in, out)
+			}).Delete(ctx, facts.ID, nil)
+			require.NoError(t, err)
+		}
+		return store.Client.JSON(ctx, method, path, in, out)
+	}).Find(t.Context(), facts.ID)
+	require.NoError(t, err)
+	require.True(t, deleted)
+	left, err := store.Count(t.Context(), facts.ID)
+	require.NoError(t, err)
+	assert.Zero(t, left)
+}
+
+// A count that was stored halfway is done again.
+func TestCountThatFailedHalfway(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, servertest.URL(t, servertest.FirstClass), morning)
+	later := store.at(morning.Add(time.Minute))
+	store.killed(t, sampleFiles[0], Facts{ID: "run", Test: "t", Name: "run"}, 500)
+	_, err := later.through(func(ctx context.Context, method, path string, in, out any) error {
+		if strings.Contains(path, "-series/_bulk") {
+			return &elastic.Error{Method: method, Path: path, Status: http.StatusServiceUnavailable}
+		}
+		return store.Client.JSON(ctx, method, path, in, out)
+	}).Find(t.Context(), "run")
+	require.NoError(t, err)
+	d, err := later.Find(t.Context(), "run")
+	require.NoError(t, err)
+	all, err := later.LoadSeries(t.Context(), "run", SeriesFilter{Metrics: []string{"http_reqs"}, Scopes: []series.Scope{series.WholeRun}})
+	require.NoError(t, err)
+	require.Len(t, all, 1)
+	assert.InDelta(t, d.K6.Summary.Requests, all[0].K6.Series.Sum, 0)
 }

@@ -13,7 +13,7 @@ import (
 // the spool do not count as undelivered there: whoever reads this has delivered them first.
 func (s *Snapshot) Encode(withSeries bool) ([]byte, error) {
 	part := s.part
-	part.Undelivered -= s.spooled
+	part.Undelivered, part.Spooled = part.Undelivered-part.Spooled, 0
 	d, err := newDocument(s.facts, []Part{part}, part.Heartbeat)
 	if err != nil {
 		return nil, err
@@ -80,4 +80,4 @@ func (s *Snapshot) Replayed(rejected, undelivered int64) {
 }
 
 // Spooled is how many documents were in the spool when the snapshot was made.
-func (s *Snapshot) Spooled() int64 { return s.spooled }
+func (s *Snapshot) Spooled() int64 { return s.part.Spooled }

@@ -230,6 +230,8 @@ type seriesWrite struct {
 	part    SeriesPart
 	version *version // of the document that is there; nil if none is known
 	shared  bool     // other instances have a part in it
+
+	replaced SeriesPart // the instance's part that was read; the zero value if none was
 }
 
 // seriesOwner is an instance, and a series that it has a part in.
@@ -368,6 +370,9 @@ func (s *Store) mergeStored(ctx context.Context, batch []*seriesWrite) error {
 		parts, err := stored.Source.parts()
 		if err != nil {
 			return err
+		}
+		if i := slices.IndexFunc(parts, func(p SeriesPart) bool { return p.Instance == w.part.Instance }); i >= 0 {
+			w.replaced = parts[i]
 		}
 		parts = replacePart(parts, w.part)
 		if err := w.doc.fill(parts); err != nil {

@@ -307,7 +307,7 @@ func TestKilledRun(t *testing.T) {
 	s := firstClass(t)
 	p := s.long(t, "killed")
 	s.waitFor(t, "killed", isRunning)
-	time.Sleep(time.Second) // so that the file has what the heartbeat told
+	s.waitForTold(t, "killed")
 	require.NoError(t, p.Process.Kill())
 	o := p.wait()
 
@@ -330,13 +330,30 @@ func TestKilledRun(t *testing.T) {
 	all = all[:told.K6.Summary.Samples]
 	requireTotals(t, all.totals(), all.of("http_req_duration"), told.K6.Summary)
 
+	hint := func() string { return s.runsCommand("list").run(t, 0).stderr }
+	assert.Contains(t, hint(), "counts its documents")
 	screen := s.show(t, "killed")
 	assert.Contains(t, screen, "INTERRUPTED")
+	assert.NotContains(t, hint(), "counts its documents", "that was done")
 	d = s.run(t, "killed")
-	assert.Contains(t, d.K6.Run.Reason, "counted from its documents")
-	assert.False(t, d.K6.Run.Partial)
+	assert.True(t, d.Counted())
+	assert.True(t, d.K6.Run.Partial)
 	assert.Greater(t, d.K6.Summary.Requests, told.K6.Summary.Requests)
 	assert.InDelta(t, s.requests(t), d.K6.Summary.Requests, 0)
+}
+
+// waitForTold waits until the documents have all that the heartbeats of a run's running processes told of: what is added
+// up for each second is written when that is over.
+func (s store) waitForTold(t testing.TB, id string) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		s.refresh(t)
+		return !slices.ContainsFunc(partsOf(t, s.run(t, id)), func(p runs.Part) bool {
+			since := object{"range": object{"@timestamp": object{"gte": p.Heartbeat.Add(time.Second)}}}
+			later := series{store: s, t: t, metric: "data_sent", builtin: true, filter: []object{term("k6.instance", p.Instance), since}}
+			return p.Status == runs.Running && later.stats("sum")["sum"].sum == 0
+		})
+	}, time.Minute, 200*time.Millisecond)
 }
 
 // age makes the heartbeats of a run's running processes older than they are.
