@@ -90,6 +90,7 @@ type uploader struct {
 	verdicts []runs.Verdict // of --summary
 	notifier *notify.Notifier
 	met      map[string]bool // metrics of --metric-type that a file had
+	rejected bool            // --rejects-file has rejects of an earlier file of this command
 }
 
 func readSummary(name string) ([]runs.Verdict, error) {
@@ -227,8 +228,9 @@ func (u *uploader) one(ctx context.Context, file string) (*result, error) {
 		if ctx.Err() != nil {
 			err = l.interrupted()
 		}
-		return nil, errors.Join(err, l.rejects.Close(), source.Close())
+		return nil, errors.Join(err, l.rejects.Discard(), source.Close())
 	}
+	defer func() { u.rejected = u.rejected || l.rejects.Count() > 0 }()
 	late, cancel := graceful(ctx)
 	defer cancel()
 	defer l.newProgress().stop()
@@ -275,10 +277,15 @@ func (u *uploader) newLoad(source *ingest.Source) *load {
 	registry := typedRegistry(u.options.types)
 	l := &load{
 		uploader: u, source: source, registry: registry, reader: source.Samples(registry),
-		rejects: &ingest.Rejects{Path: u.rejectsFile(source.Name)}, started: time.Now(),
+		rejects: u.newRejects(source.Name), started: time.Now(),
 	}
 	l.bad = badLines{env: u.env, rejects: l.rejects}
 	return l
+}
+
+// newRejects are those of a file. They are held until it is clear that something of it is written.
+func (u *uploader) newRejects(name string) *ingest.Rejects {
+	return &ingest.Rejects{Path: u.rejectsFile(name), Append: u.config.RejectsFile != "" && u.rejected, Held: true}
 }
 
 func (u *uploader) rejectsFile(name string) string {
@@ -322,16 +329,17 @@ func (l *load) start(ctx context.Context) error {
 	if err := l.meet(ctx); err != nil {
 		return fmt.Errorf("%s: %w", displayName(l.source.Name), err)
 	}
+	l.rejects.Keep()
 	l.open()
 	return nil
 }
 
-// first reads up to the first sample; a file without any is an error, and leaves no rejects: none of it is k6's.
+// first reads up to the first sample; a file without any is an error.
 func (l *load) first() error {
 	if l.next() {
 		return nil
 	}
-	return errors.Join(l.withoutSamples(), l.rejects.Discard())
+	return l.withoutSamples()
 }
 
 // withoutSamples is the error for a file that has come to its end without a sample.

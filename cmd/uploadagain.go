@@ -25,7 +25,7 @@ func (l *load) known() uint64 {
 func (l *load) meet(ctx context.Context) error {
 	l.given = l.verdicts
 	if l.earlier == nil {
-		return nil
+		return l.join(ctx)
 	}
 	l.given = l.earlier.Given(l.verdicts)
 	if err := l.compare(ctx); err != nil {
@@ -60,8 +60,17 @@ func (l *load) shorter() error {
 	return fmt.Errorf("%s: %w", displayName(l.source.Name), &runs.ShorterError{RunID: l.run.ID, Has: has + " samples", Was: was + " samples"})
 }
 
-// takeTypes takes over the types of metrics under which a CSV file was loaded. Others are refused: its
-// documents would have to be others.
+// join takes over the types of metrics of a run that the file is made a part of: with two of them, a metric would
+// have none.
+func (l *load) join(ctx context.Context) error {
+	if l.client == nil || !l.config.Append {
+		return nil
+	}
+	return l.takeTypes(ctx)
+}
+
+// takeTypes takes over the types that the metrics of a CSV file have in the run. Others are refused: the documents
+// that are there would have to be others.
 func (l *load) takeTypes(ctx context.Context) error {
 	if l.source.Format != ingest.FormatCSV {
 		return nil
@@ -73,12 +82,21 @@ func (l *load) takeTypes(ctx context.Context) error {
 	for name, typ := range types {
 		word, told := l.options.types[name]
 		if told && word != typ.String() {
-			return &runs.RenamedError{RunID: l.run.ID, What: "type of metric " + name, Was: typ.String(), Wanted: word}
+			return l.retyped(name, typ.String(), word)
 		}
 		l.registry.Define(name, typ)
 	}
 	l.sample.Metric = l.registry.Lookup([]byte(l.sample.Metric.Name))
 	return nil
+}
+
+// retyped is a metric that --metric-type says is another than it is in the run.
+func (l *load) retyped(name, was, wanted string) error {
+	if l.earlier != nil {
+		return &runs.RenamedError{RunID: l.run.ID, What: "type of metric " + name, Was: was, Wanted: wanted}
+	}
+	return fmt.Errorf("run %s has metric %s with type %q, not %q. Leave out --metric-type %s=%s: the type of the run holds",
+		l.run.ID, name, was, wanted, name, wanted)
 }
 
 // whole says whether an earlier upload found the same in a file that was not damaged.

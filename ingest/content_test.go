@@ -124,6 +124,28 @@ func TestSourceBegins(t *testing.T) {
 	}
 }
 
+// A file and standard input come to the same content and the same run, also where lines among the samples are none.
+func TestContentOfStandardInput(t *testing.T) {
+	t.Parallel()
+	text := string(checkout(t))
+	first, rest, _ := strings.Cut(text, "\n")
+	for name, content := range map[string]string{
+		"none":            text + "none\n" + text,
+		"empty":           text + "\n" + text,
+		"early":           first + "\n\n     execution: local\n" + rest,
+		"cut off":         text + "\n  running (1m0",
+		"a byte order":    "\ufeff" + text + "none\n",
+		"a sample cut":    text + "none\n" + first[:50],
+		"white space":     text + " " + text,
+		"an odd sample":   text + "{ " + first[1:] + "\n",
+		"a broken sample": text + `{"metric":` + "\n",
+	} {
+		file, stdin := open(t, []byte(content)), onlyOnce(t, []byte(content))
+		assert.Equal(t, file.RunID(), stdin.RunID(), name)
+		assert.Equal(t, contentOf(t, file), contentOf(t, stdin), name)
+	}
+}
+
 // onlyOnce is a source that can be read only once.
 func onlyOnce(tb testing.TB, content []byte) *ingest.Source {
 	tb.Helper()

@@ -20,6 +20,7 @@ type JSONReader struct {
 	registry *Registry
 	tags     *TagTable[string]
 	name     string
+	aside    io.Writer // for lines that are no samples and do not begin as one; nil: they are bad lines
 
 	names    map[string]*metricName
 	last     *metricName // of the last line
@@ -75,12 +76,16 @@ func (r *JSONReader) Read(s *Sample) error {
 		if r.fast(line, s) {
 			return nil
 		}
-		isSample, err := r.slow(line, s)
-		if err != nil {
-			return r.bad(line, err)
-		}
-		if isSample {
+		isSample, wrong := r.slow(line, s)
+		if isSample && wrong == nil {
 			return nil
+		}
+		passed, err := r.passAside(line)
+		if err != nil {
+			return err
+		}
+		if wrong != nil && !passed {
+			return r.bad(line, wrong)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"sync"
 )
@@ -15,6 +16,7 @@ import (
 type Rejects struct {
 	Path   string
 	Append bool // to a file that is there, which others may have open; otherwise it is replaced
+	Held   bool // in a temporary file, until Keep or Discard says what is to become of it
 
 	mu     sync.Mutex
 	file   *os.File
@@ -80,17 +82,47 @@ func (r *Rejects) write(line reject) error {
 		return r.err
 	}
 	if r.file == nil {
-		flags := os.O_CREATE | os.O_WRONLY | os.O_APPEND
-		if !r.Append {
-			flags |= os.O_TRUNC
-		}
-		if r.file, r.err = os.OpenFile(r.Path, flags, 0o600); r.err != nil {
+		if r.file, r.err = r.open(); r.err != nil {
 			return r.err
 		}
 	}
 	r.err = json.NewEncoder(r.file).Encode(line)
 	return r.err
 }
+
+func (r *Rejects) open() (*os.File, error) {
+	if r.Held {
+		return os.CreateTemp("", "k6es-*.rejects")
+	}
+	flags := os.O_CREATE | os.O_WRONLY | os.O_APPEND
+	if !r.Append {
+		flags |= os.O_TRUNC
+	}
+	return os.OpenFile(r.Path, flags, 0o600)
+}
+
+// Keep puts what was held into the file, and holds no more. Close tells of errors.
+func (r *Rejects) Keep() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	held := r.file
+	r.Held, r.file = false, nil
+	if held == nil {
+		return
+	}
+	defer func() { _ = removeTemporary(held) }()
+	if r.err != nil {
+		return
+	}
+	if r.file, r.err = r.open(); r.err != nil {
+		return
+	}
+	if _, r.err = held.Seek(0, io.SeekStart); r.err == nil {
+		_, r.err = io.Copy(r.file, held)
+	}
+}
+
+func removeTemporary(file *os.File) error { return errors.Join(file.Close(), os.Remove(file.Name())) }
 
 // Count is how many were kept, or would have been had the file not failed.
 func (r *Rejects) Count() int64 {
@@ -99,19 +131,16 @@ func (r *Rejects) Count() int64 {
 	return r.count
 }
 
-// Discard closes the file and removes it, with what is in it: it was of nobody's, such as a file that has nothing of k6's.
+// Discard forgets what was held: nothing of its source is written, such as of a file that has nothing of k6's.
 func (r *Rejects) Discard() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.file == nil {
+	held := r.file
+	r.file, r.err, r.count = nil, nil, 0
+	if held == nil {
 		return nil
 	}
-	err := errors.Join(r.file.Close(), os.Remove(r.Path))
-	r.file = nil
-	if err != nil {
-		return fmt.Errorf("remove the rejects of what is not k6's: %w", err)
-	}
-	return nil
+	return removeTemporary(held)
 }
 
 // Close closes the file, and returns what went wrong with it.

@@ -41,7 +41,7 @@ type Source struct {
 	fingerprint [sha256.Size]byte
 
 	file     io.ReadCloser
-	aside    io.Writer // for what is no sample on standard input
+	aside    io.Writer // for what is no sample on standard input; nil where such lines are bad ones
 	consumed atomic.Int64
 	content  io.Reader
 	closers  []func()
@@ -57,13 +57,13 @@ type SampleReader interface {
 // Open opens a file of samples and finds out what it is. "-" is stdin: what k6 writes there beside its
 // JSON samples goes to aside. It returns an error that says what is wrong with a file that cannot be one.
 func Open(name string, stdin io.Reader, aside io.Writer) (*Source, error) {
-	s := &Source{Name: name, file: io.NopCloser(stdin), aside: aside}
+	s := &Source{Name: name, file: io.NopCloser(stdin)}
 	if name != "-" {
 		if err := s.openFile(); err != nil {
 			return nil, err
 		}
 	}
-	if err := s.recognise(); err != nil {
+	if err := s.recognise(aside); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
@@ -123,7 +123,7 @@ func (s *Source) Samples(registry *Registry) SampleReader {
 		return reader
 	}
 	reader := NewJSONReader(s.content, s.label(), registry)
-	s.lines = reader.lines
+	reader.aside, s.lines = s.aside, reader.lines
 	return reader
 }
 
@@ -147,7 +147,7 @@ func (s *Source) RunID() string {
 }
 
 // recognise looks at the first bytes and puts a decompressor in between where they ask for one.
-func (s *Source) recognise() error {
+func (s *Source) recognise(aside io.Writer) error {
 	magic, content, err := peek(s, 4)
 	if err != nil {
 		return fmt.Errorf("cannot read %s: %w", s.label(), reason(err))
@@ -156,25 +156,17 @@ func (s *Source) recognise() error {
 	if content, err = s.decompress(magic, content); err != nil {
 		return fmt.Errorf("%s is damaged: %w", s.label(), err)
 	}
-	if content == plain && s.Name == "-" {
-		content = s.separate(content)
-	}
+	uncompressed := content == plain
 	head, content, err := peek(content, fingerprinted)
 	if err != nil && len(head) == 0 {
 		return fmt.Errorf("%s is damaged: %w", s.label(), describeDamage(err))
 	}
 	s.fingerprint = sha256.Sum256(head)
 	s.content = content
-	return s.judge(head, content)
-}
-
-// separate takes out of standard input what is no sample.
-func (s *Source) separate(content io.Reader) io.Reader {
-	head, content, err := peek(content, fingerprinted)
-	if err == nil && mixed(head) {
-		return newSamplesOnly(content, s.aside)
+	if uncompressed && s.Name == "-" && mixed(head) {
+		s.aside = aside
 	}
-	return content
+	return s.judge(head, content)
 }
 
 // peek reads up to n bytes, and returns a reader that begins with them. An error behind the first
@@ -268,6 +260,9 @@ func (s *Source) judge(head []byte, content io.Reader) error {
 		return s.notSummary(text)
 	case bytes.HasPrefix(text, []byte("metric_name,")), isHeader(text):
 		s.Format = FormatCSV
+		return nil
+	case s.aside != nil:
+		s.Format = FormatJSON
 		return nil
 	}
 	for _, other := range strangers {

@@ -4,6 +4,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -82,6 +84,23 @@ func TestWhatAFullerUploadKnewStays(t *testing.T) {
 		whole.load(t, "--metric-type", "orders=counter", grown)
 		requireSame(t, whole.state(t), s.state(t))
 	})
+	t.Run("types of one run", func(t *testing.T) {
+		t.Parallel()
+		s, dir := newStore(t, s.url), t.TempDir()
+		one, two := write(t, dir, "one.csv", "metric_name,timestamp,metric_value\norders,1795348800,2\n"), write(t, dir, "two.csv", "metric_name,timestamp,metric_value\norders,1795348801,3\n")
+		s.load(t, "--append", "--run-id", "X", "--metric-type", "orders=counter", one)
+		o := s.upload("--append", "--run-id", "X", "--metric-type", "orders=trend", two).run(t, 1)
+		assert.Contains(t, o.stderr, `run X has metric orders with type "counter", not "trend". Leave out --metric-type orders=trend`)
+		s.load(t, "--append", "--run-id", "X", two)
+		joined := s.state(t)
+		s.load(t, "--append", "--run-id", "X", "--metric-type", "orders=counter", one)
+		requireSame(t, joined, s.state(t))
+		types := map[string]bool{}
+		for _, d := range s.documents(t) {
+			types[decode(t, d)["k6"].(object)["metric"].(object)["type"].(string)] = true
+		}
+		assert.Equal(t, map[string]bool{"counter": true}, types)
+	})
 	t.Run("a type of no metric", func(t *testing.T) {
 		t.Parallel()
 		s := newStore(t, s.url)
@@ -129,6 +148,49 @@ func TestFileThatBeginsLikeAnother(t *testing.T) {
 			assert.EqualValues(t, run.Samples+1, s.run(t, run.RunID).K6.Summary.Samples)
 		})
 	}
+}
+
+// A file is the same by name, compressed and by standard input, also where lines in it are no samples.
+func TestFileWithOtherLinesAgain(t *testing.T) {
+	t.Parallel()
+	s, dir := firstClass(t), t.TempDir()
+	lines := strings.SplitAfter(small.text(t), "\n")
+	begin, end := strings.Join(lines[:len(lines)-9], ""), strings.Join(lines[len(lines)-9:], "")
+	require.Greater(t, len(begin), 64<<10, "what a run's id is made from")
+	content := begin + "\nnone\n" + end
+	plain, packed := write(t, dir, "checkout.json", content), write(t, dir, "checkout.json.gz", gzipOf(t, content))
+	for name, order := range map[string][]string{
+		"a file first": {plain, "-", packed}, "standard input first": {"-", plain}, "compressed first": {packed, "-"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStore(t, s.url)
+			for i, file := range order {
+				c := s.upload("--output", "json", "--rejects-file", filepath.Join(t.TempDir(), "rejects"), file)
+				code := 4
+				if file == "-" {
+					c.stdin, code = strings.NewReader(content), 0
+				}
+				r := c.run(t, code).results(t)[0]
+				if assert.NotZero(t, r.Documents); i > 0 {
+					assert.Equal(t, r.Documents, r.Existing, file)
+				}
+			}
+		})
+	}
+}
+
+// A copy that is refused leaves what the good upload kept.
+func TestRefusedCopyLeavesTheRejects(t *testing.T) {
+	t.Parallel()
+	s, text := firstClass(t), small.text(t)
+	file := write(t, t.TempDir(), "checkout.json", "{none\n"+text+"{nor this\n")
+	s.upload(file).run(t, 4)
+	kept := rejects(t, file+".rejects")
+	assert.Len(t, kept, 2)
+	require.NoError(t, os.WriteFile(file, []byte("{none\n"+text[:len(text)/2]), 0o600))
+	assert.Contains(t, s.upload(file).run(t, 1).stderr, "a shorter copy has nothing to add")
+	assert.Equal(t, kept, rejects(t, file+".rejects"))
 }
 
 // A run of a version that did not note what it read of a file keeps its numbers.
