@@ -216,7 +216,8 @@ func (l *live) measure(ctx context.Context, output string, rate int) (figures, e
 	case ours:
 		return f, l.account(ctx, f, summary.Requests, before)
 	case oursSink:
-		if _, err := os.Stat(l.path("spool")); !errors.Is(err, os.ErrNotExist) {
+		left, err := os.ReadDir(l.path("spool")) // it is not even there, if nothing ever came late
+		if len(left) > 0 || err != nil && !errors.Is(err, os.ErrNotExist) {
 			return nil, errors.Join(errors.New("the sink did not take everything: something is in the spool"), err)
 		}
 	}
