@@ -42,7 +42,7 @@ func newPull(env Env) *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&dir, "dir", filepath.Join("kibana", "objects"), "folder of the files")
 	addServerFlags(flags)
-	addOptions(flags, append(slices.Clone(kibanaOptions), logsOptions...)...)
+	addOptions(flags, slices.Concat(kibanaOptions, logsOptions)...)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return env.pull(cmd.Context(), flags, dir) }
 	return cmd
 }

@@ -46,7 +46,7 @@ func newLogs(env Env) *cobra.Command {
 	flags.StringVar(&o.output, "output", "table", "table, markdown, or json for programs")
 	flags.IntVar(&o.width, "width", 0, "columns of the table; 0: those of the terminal, or 80")
 	addServerFlags(flags)
-	addOptions(flags, append(slices.Clone(kibanaOptions), logsOptions...)...)
+	addOptions(flags, slices.Concat(kibanaOptions, logsOptions)...)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := o.check(); err != nil {
 			return err

@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -37,8 +36,7 @@ func (p Patient) credentials(ctx context.Context) Finding {
 	if err == nil {
 		return finding
 	}
-	var answer *elastic.Error
-	if errors.As(err, &answer) && strings.Contains(answer.Reason, "unknown index privilege") {
+	if strings.Contains(answered(err).Reason, "unknown index privilege") {
 		return Finding{credentials, Off, "this version cannot tell what its users may do", ""}
 	}
 	if shut(err) {
